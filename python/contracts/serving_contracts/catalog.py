@@ -1,0 +1,189 @@
+"""The catalog: what an environment deployed, and where each task is served.
+
+Terraform writes it as JSON to the SSM parameter ``/serving/<environment>/catalog``; clients read it.
+Fields that this version does not know are ignored, so an older client reads a newer catalog of version 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args
+
+from serving_contracts._checks import json_type
+from serving_contracts.errors import InvalidInput
+
+Pattern = Literal["multi_container", "async", "serverless", "lambda"]
+Mode = Literal["Direct", "Serial", "Single"]
+
+VERSION: Final = 1
+PATTERNS: Final[tuple[Pattern, ...]] = get_args(Pattern)
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
+
+
+def parameter_name(environment: str) -> str:
+    """The SSM parameter that holds the catalog of *environment*."""
+    return f"/serving/{environment}/catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEntry:
+    """A container of an endpoint: the task it serves and the model in it."""
+
+    task: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One place where a task is served.
+
+    endpoint: the key in the catalog (``korean-nlp``). endpoint_name: the name AWS knows.
+    target_container: the ``TargetContainerHostname`` to send (Direct mode), else None.
+    """
+
+    endpoint: str
+    endpoint_name: str
+    pattern: Pattern
+    target_container: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEndpoint:
+    """An endpoint (or function). containers: by container hostname. variants: production variant names."""
+
+    pattern: Pattern
+    endpoint_name: str
+    mode: Mode
+    variants: tuple[str, ...] = ()
+    containers: Mapping[str, ContainerEntry] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that can be asked of it, sorted. A Serial pipeline of several tasks serves none."""
+        tasks = {container.task for container in self.containers.values()}
+        if self.mode == "Serial" and len(tasks) > 1:
+            return ()
+        return tuple(sorted(tasks))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything that an environment serves. endpoints: by their key in ``terraform.tfvars``."""
+
+    environment: str
+    region: str
+    endpoints: Mapping[str, CatalogEndpoint]
+    version: int = VERSION
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Every task that is served somewhere, sorted."""
+        return tuple(sorted({task for endpoint in self.endpoints.values() for task in endpoint.tasks}))
+
+    def routes(self, task: str) -> tuple[Route, ...]:
+        """Every place that serves *task*, in an order that depends on the catalog's content only.
+
+        Patterns come as in :data:`PATTERNS` (a provisioned endpoint before one that starts cold), then names.
+        """
+        found = []
+        for name, endpoint in self.endpoints.items():
+            if task not in endpoint.tasks:
+                continue
+            if endpoint.mode != "Direct":
+                found.append(Route(name, endpoint.endpoint_name, endpoint.pattern, None))
+                continue
+            for hostname, container in endpoint.containers.items():
+                if container.task == task:
+                    found.append(Route(name, endpoint.endpoint_name, endpoint.pattern, hostname))
+        found.sort(key=lambda r: (PATTERNS.index(r.pattern), r.endpoint, r.target_container or ""))
+        return tuple(found)
+
+    def dump(self) -> str:
+        """The JSON text that :func:`parse` reads, with sorted keys."""
+        endpoints = {
+            name: {
+                "pattern": endpoint.pattern,
+                "endpoint_name": endpoint.endpoint_name,
+                "mode": endpoint.mode,
+                "variants": list(endpoint.variants),
+                "containers": {
+                    hostname: {"task": container.task, "model": container.model}
+                    for hostname, container in endpoint.containers.items()
+                },
+            }
+            for name, endpoint in self.endpoints.items()
+        }
+        document = {
+            "version": self.version,
+            "environment": self.environment,
+            "region": self.region,
+            "endpoints": endpoints,
+        }
+        return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def parse(json_text: str | bytes) -> Catalog:
+    """The catalog in *json_text*; raises InvalidInput naming the field (``endpoints.nlp.mode``)."""
+    try:
+        document = json.loads(json_text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the catalog is not JSON: {error}") from None
+    root = _object(document, "catalog")
+    version = root.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise InvalidInput(
+            f"is {version!r}; this client reads version {VERSION}",
+            field="version",
+            hint="upgrade serving-clients" if isinstance(version, int) and version > VERSION else None,
+        )
+    endpoints = {
+        name: _parse_endpoint(value, f"endpoints.{name}")
+        for name, value in _object(root.get("endpoints"), "endpoints").items()
+    }
+    return Catalog(
+        environment=_string(root, "environment", ""),
+        region=_string(root, "region", ""),
+        endpoints=MappingProxyType(endpoints),
+    )
+
+
+def _parse_endpoint(value: object, place: str) -> CatalogEndpoint:
+    fields = _object(value, place)
+    variants = fields.get("variants", [])
+    if not isinstance(variants, list) or not all(isinstance(name, str) for name in variants):
+        raise InvalidInput("must be an array of strings", field=f"{place}.variants")
+    containers = {}
+    for hostname, entry in _object(fields.get("containers", {}), f"{place}.containers").items():
+        at = f"{place}.containers.{hostname}"
+        row = _object(entry, at)
+        containers[hostname] = ContainerEntry(task=_string(row, "task", at), model=_string(row, "model", at))
+    return CatalogEndpoint(
+        pattern=_choice(fields, "pattern", place, PATTERNS),
+        endpoint_name=_string(fields, "endpoint_name", place),
+        mode=_choice(fields, "mode", place, MODES),
+        variants=tuple(variants),
+        containers=MappingProxyType(containers),
+    )
+
+
+def _object(value: object, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInput(f"must be an object, not {json_type(value)}", field=place)
+    return value
+
+
+def _string(fields: Mapping[str, Any], name: str, place: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidInput("must be a non-empty string", field=f"{place}.{name}" if place else name)
+    return value
+
+
+def _choice(fields: Mapping[str, Any], name: str, place: str, allowed: tuple[Any, ...]) -> Any:
+    value = fields.get(name)
+    if value not in allowed:
+        raise InvalidInput(f"must be one of {', '.join(allowed)}, not {value!r}", field=f"{place}.{name}")
+    return value

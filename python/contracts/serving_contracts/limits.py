@@ -1,0 +1,89 @@
+"""Every number that AWS (or this platform) sets, with its unit in the name and its source beside it.
+
+Sources, as named in the comments:
+  [hosting]     "Use Your Own Inference Code with Hosting Services", Amazon SageMaker developer guide
+  [runtime]     InvokeEndpoint, SageMaker Runtime API reference
+  [model]       botocore's service models (sagemaker, sagemaker-runtime)
+  [multi]       "Multi-container endpoints", SageMaker developer guide
+  [async]       "Asynchronous inference", SageMaker developer guide
+  [serverless]  "Serverless inference", SageMaker developer guide
+  [scaling]     "Automatic scaling" and "Deployment guardrails", SageMaker developer guide
+  [lambda]      "Lambda quotas", AWS Lambda developer guide
+  [ssm]         "Systems Manager endpoints and quotas", AWS general reference
+  [platform]    our own choice
+"observed" marks a value seen in public logs or samples which AWS does not promise.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MIB: Final = 1024 * 1024
+
+# --- The hosting container
+CONTAINER_PORT: Final = 8080  # [hosting]; SAGEMAKER_BIND_TO_PORT replaces it
+SAFE_PORT_RANGE: Final = (25000, 25999)  # [hosting] observed SAGEMAKER_SAFE_PORT_RANGE, inclusive
+SOCKET_ACCEPT_SECONDS: Final = 0.25  # [hosting] sockets are accepted within 250 ms
+PING_TIMEOUT_SECONDS: Final = 2.0  # [hosting] GET /ping answers within 2 s
+STARTUP_TIMEOUT_SECONDS: Final = 480.0  # [hosting] the first 200 of /ping within 8 minutes
+STARTUP_TIMEOUT_RANGE_SECONDS: Final = (60, 3600)  # [model] ContainerStartupHealthCheckTimeoutInSeconds
+DOWNLOAD_TIMEOUT_RANGE_SECONDS: Final = (60, 3600)  # [model] ModelDataDownloadTimeoutInSeconds
+SIGTERM_GRACE_SECONDS: Final = 30.0  # [hosting] SIGTERM, then SIGKILL after 30 s
+DRAIN_SECONDS: Final = 25.0  # [platform] the server stops draining before SIGKILL comes
+BIND_TO_PORT_LABEL: Final = "com.amazonaws.sagemaker.capabilities.accept-bind-to-port"  # [multi]
+
+# --- Real-time invocation
+REALTIME_PAYLOAD_BYTES: Final = 25 * MIB  # [runtime] request body of InvokeEndpoint
+REALTIME_PAYLOAD_BYTES_SAFE: Final = 6_291_456  # [model] the older limit; holds in every region and SDK
+REALTIME_TIMEOUT_SECONDS: Final = 60.0  # [runtime] an invocation
+STREAM_TIMEOUT_SECONDS: Final = 480.0  # [runtime] a streamed invocation
+CUSTOM_ATTRIBUTES_CHARACTERS: Final = 1024  # [model] X-Amzn-SageMaker-Custom-Attributes
+CONTENT_TYPE_CHARACTERS: Final = 1024  # [model] ContentType, Accept
+ENDPOINT_NAME_CHARACTERS: Final = 63  # [model] EndpointName, VariantName, ContainerHostname
+ENDPOINT_NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"  # [model] EndpointName
+
+# --- Multi-container endpoints
+CONTAINERS_PER_MODEL: Final = 15  # [multi]
+VARIANTS_PER_ENDPOINT: Final = 10  # [model] ProductionVariants
+
+# --- Asynchronous inference
+ASYNC_PAYLOAD_BYTES: Final = 1024 * MIB  # [async] input object in S3
+ASYNC_INVOCATION_TIMEOUT_RANGE_SECONDS: Final = (1, 3600)  # [model] InvocationTimeoutSeconds
+ASYNC_INVOCATION_TIMEOUT_SECONDS: Final = 900  # [async] default
+ASYNC_REQUEST_TTL_RANGE_SECONDS: Final = (60, 21600)  # [model] RequestTTLSeconds
+ASYNC_REQUEST_TTL_SECONDS: Final = 21600  # [async] default
+ASYNC_CONCURRENCY_RANGE: Final = (1, 1000)  # [model] MaxConcurrentInvocationsPerInstance
+
+# --- Serverless inference
+SERVERLESS_MEMORY_MB: Final = (1024, 2048, 3072, 4096, 5120, 6144)  # [serverless]
+SERVERLESS_CONCURRENCY_RANGE: Final = (1, 200)  # [serverless] MaxConcurrency
+SERVERLESS_PAYLOAD_BYTES: Final = 4 * MIB  # [serverless]
+SERVERLESS_TIMEOUT_SECONDS: Final = 60.0  # [serverless]
+SERVERLESS_STARTUP_SECONDS: Final = 180.0  # [serverless] download and first ping
+SERVERLESS_IMAGE_BYTES: Final = 10 * 1024 * MIB  # [serverless]
+SERVERLESS_DISK_BYTES: Final = 5 * 1024 * MIB  # [serverless]
+
+# --- Autoscaling and updates
+CANARY_MAX_PERCENT: Final = 50  # [scaling]
+LINEAR_PERCENT_RANGE: Final = (10, 50)  # [scaling]
+ROLLING_PERCENT_RANGE: Final = (5, 50)  # [scaling]
+ROLLBACK_ALARMS_RANGE: Final = (1, 10)  # [scaling]
+
+# --- Lambda
+LAMBDA_PAYLOAD_BYTES: Final = 6 * MIB  # [lambda] synchronous
+LAMBDA_EVENT_BYTES: Final = 1 * MIB  # [lambda] asynchronous
+LAMBDA_STREAM_BYTES: Final = 200 * MIB  # [lambda] streamed answer
+LAMBDA_TMP_MB_RANGE: Final = (512, 10_240)  # [lambda]
+LAMBDA_IMAGE_BYTES: Final = 10 * 1024 * MIB  # [lambda] uncompressed
+LAMBDA_MB_PER_VCPU: Final = 1769  # [lambda]
+LAMBDA_INIT_SECONDS: Final = 10.0  # [lambda] an init that takes longer is run again inside the invoke
+
+# --- Catalog
+SSM_STANDARD_PARAMETER_BYTES: Final = 4096  # [ssm] standard tier
+SSM_ADVANCED_PARAMETER_BYTES: Final = 8192  # [ssm] advanced tier
+
+# --- Tasks
+MAX_TEXT_CHARACTERS: Final = 100_000  # [platform] one text; at most 400 kB of UTF-8
+MAX_SENTENCES_RANGE: Final = (1, 20)  # [platform] sentences of one summary
+DEFAULT_MAX_SENTENCES: Final = 3  # [platform]
+SIMILARITY_SCORE_RANGE: Final = (0.0, 5.0)  # KorSTS and STS-B annotate 0 (unrelated) to 5 (same meaning)

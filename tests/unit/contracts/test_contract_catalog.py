@@ -1,0 +1,127 @@
+"""The catalog that Terraform writes and clients read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from serving_contracts import Catalog, ContainerEntry, InvalidInput, Route
+from serving_contracts.catalog import parameter_name, parse
+
+
+def document(**endpoints: Any) -> dict[str, Any]:
+    return {"version": 1, "environment": "local", "region": "ap-northeast-2", "endpoints": endpoints}
+
+
+def endpoint(mode: str = "Direct", pattern: str = "multi_container", **containers: str) -> dict[str, Any]:
+    return {
+        "pattern": pattern,
+        "endpoint_name": "serving-local-korean-nlp",
+        "mode": mode,
+        "variants": ["blue"],
+        "containers": {name: {"task": task, "model": task} for name, task in containers.items()},
+    }
+
+
+def read(**endpoints: Any) -> Catalog:
+    return parse(json.dumps(document(**endpoints)))
+
+
+def test_a_catalog_is_read() -> None:
+    catalog = read(nlp=endpoint(sentiment="sentiment", similar="similarity"))
+    assert (catalog.environment, catalog.region) == ("local", "ap-northeast-2")
+    assert catalog.endpoints["nlp"].containers["similar"] == ContainerEntry("similarity", "similarity")
+    assert catalog.endpoints["nlp"].variants == ("blue",)
+    assert catalog.tasks == ("sentiment", "similarity")
+    assert parse(catalog.dump()) == catalog
+
+
+def test_a_direct_endpoint_is_called_by_container_hostname() -> None:
+    route = Route("nlp", "serving-local-korean-nlp", "multi_container", "similar")
+    assert read(nlp=endpoint(similar="similarity")).routes("similarity") == (route,)
+
+
+def test_a_single_endpoint_is_called_without_one() -> None:
+    assert read(one=endpoint("Single", main="sentiment")).routes("sentiment")[0].target_container is None
+
+
+def test_a_serial_pipeline_of_several_tasks_serves_none_of_them() -> None:
+    assert read(chain=endpoint("Serial", a="sentiment", b="similarity")).tasks == ()
+    assert read(chain=endpoint("Serial", a="sentiment", b="sentiment")).tasks == ("sentiment",)
+
+
+def test_routes_come_in_an_order_of_their_own() -> None:
+    endpoints = {
+        "z-cold": endpoint("Single", "serverless", a="sentiment"),
+        "b": endpoint(y="sentiment", x="sentiment"),
+        "a": endpoint("Single", a="sentiment"),
+        "c": endpoint("Single", "async", a="sentiment"),
+    }
+    order = [("a", None), ("b", "x"), ("b", "y"), ("c", None), ("z-cold", None)]
+    for names in (list(endpoints), list(reversed(endpoints))):
+        routes = read(**{name: endpoints[name] for name in names}).routes("sentiment")
+        assert [(route.endpoint, route.target_container) for route in routes] == order
+
+
+def test_a_task_that_is_served_nowhere_has_no_route() -> None:
+    assert read().routes("sentiment") == ()
+
+
+def test_fields_of_a_later_release_are_ignored() -> None:
+    rows = endpoint(a="sentiment") | {"success_topic": "arn:aws:sns:…"}
+    assert read(nlp=rows).tasks == ("sentiment",)
+
+
+def test_the_parameter_is_named_after_the_environment() -> None:
+    assert parameter_name("dev") == "/serving/dev/catalog"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"mode": "direct"}, "endpoints.nlp.mode"),
+        ({"mode": ["Direct"]}, "endpoints.nlp.mode"),
+        ({"pattern": None}, "endpoints.nlp.pattern"),
+        ({"endpoint_name": ""}, "endpoints.nlp.endpoint_name"),
+        ({"endpoint_name": 7}, "endpoints.nlp.endpoint_name"),
+        ({"variants": "blue"}, "endpoints.nlp.variants"),
+        ({"variants": [1]}, "endpoints.nlp.variants"),
+        ({"containers": []}, "endpoints.nlp.containers"),
+        ({"containers": {"a": 1}}, "endpoints.nlp.containers.a"),
+        ({"containers": {"a": {"model": "m"}}}, "endpoints.nlp.containers.a.task"),
+    ],
+)
+def test_a_broken_endpoint_is_placed(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read(nlp=endpoint(a="sentiment") | change)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "text", ["", "not json", "[]", "null", "1", b"\xff", "[" * 100_000], ids=lambda t: repr(t)[:12]
+)
+def test_what_is_no_catalog_is_refused(text: str | bytes) -> None:
+    with pytest.raises(InvalidInput, match="catalog"):
+        parse(text)
+
+
+@pytest.mark.parametrize("name", ["environment", "region", "endpoints"])
+def test_a_missing_field_is_named(name: str) -> None:
+    rows = document()
+    del rows[name]
+    with pytest.raises(InvalidInput) as caught:
+        parse(json.dumps(rows))
+    assert caught.value.field == name
+
+
+@pytest.mark.parametrize("version", [0, True, "1", None])
+def test_another_version_is_refused(version: object) -> None:
+    with pytest.raises(InvalidInput, match="reads version 1"):
+        parse(json.dumps(document() | {"version": version}))
+
+
+def test_a_newer_version_asks_for_an_upgrade() -> None:
+    with pytest.raises(InvalidInput, match="upgrade serving-clients"):
+        parse(json.dumps(document() | {"version": 2}))
