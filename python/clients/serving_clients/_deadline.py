@@ -1,0 +1,85 @@
+"""One deadline for a call and everything under it: connecting, sending, reading, waiting to try again."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from contextvars import ContextVar
+
+
+class DeadlinePassed(TimeoutError):
+    """The deadline is over, or the caller has gone."""
+
+
+class Deadline:
+    """A moment on the monotonic clock. Thread-safe.
+
+    seconds: how long the whole call may take, from now.
+    """
+
+    __slots__ = ("__weakref__", "_cancelled", "_end", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._cancelled = threading.Event()
+
+    def remaining(self) -> float:
+        """Seconds left; 0 when it is over or cancelled."""
+        if self._cancelled.is_set():
+            return 0.0
+        return max(0.0, self._end - time.monotonic())
+
+    def left(self) -> float:
+        """Seconds left, more than 0; raises DeadlinePassed when there are none."""
+        seconds = self.remaining()
+        if seconds <= 0.0:
+            raise DeadlinePassed("the deadline has passed")
+        return seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, at most until the deadline; a cancellation wakes it."""
+        self._cancelled.wait(min(seconds, self.remaining()))
+
+    def cancel(self) -> None:
+        """End it now: the caller no longer wants the answer."""
+        self._cancelled.set()
+
+
+AMBIENT: ContextVar[Deadline | None] = ContextVar("AMBIENT", default=None)
+"""Set by the asynchronous twins: their deadline starts with the call, not when a thread is free for it."""
+
+ACTIVE: ContextVar[Deadline | None] = ContextVar("ACTIVE", default=None)
+"""The deadline of the HTTP exchange that this thread is in; read by the transport."""
+
+
+def start(seconds: float) -> Deadline:
+    """The deadline of a call that begins here."""
+    return AMBIENT.get() or Deadline(seconds)
+
+
+class DeadlineGroup:
+    """Deadlines that end together when the caller goes away. Thread-safe. seconds: of each."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._running: weakref.WeakSet[Deadline] = weakref.WeakSet()
+
+    def start(self) -> Deadline:
+        """A deadline that begins here; over at once when the group is cancelled."""
+        deadline = Deadline(self._seconds)
+        with self._lock:
+            if self._cancelled:
+                deadline.cancel()
+            self._running.add(deadline)
+        return deadline
+
+    def cancel(self) -> None:
+        """End them all, and those to come."""
+        with self._lock:
+            self._cancelled = True
+            for deadline in self._running:
+                deadline.cancel()

@@ -1,0 +1,173 @@
+"""The asynchronous twin of :mod:`serving_clients.session`."""
+
+# ruff: noqa: ASYNC109 - timeout= is the deadline of the call, as in the synchronous twin
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from types import TracebackType
+from typing import Any, Literal, Self, overload
+
+from serving_clients import _settings
+from serving_clients._async_core import Threads
+from serving_clients.async_endpoint import AsyncEndpointClient
+from serving_clients.session import Session, connect
+from serving_contracts.catalog import Catalog
+from serving_contracts.limits import DEFAULT_MAX_SENTENCES
+from serving_contracts.sentiment import Sentiment
+from serving_contracts.similarity import Similarity
+from serving_contracts.summarization import Summary
+
+
+async def aconnect(
+    env: str = _settings.LOCAL,
+    *,
+    region: str | None = None,
+    timeout: float = _settings.DEFAULT_TIMEOUT,
+    concurrency: int = _settings.DEFAULT_CONCURRENCY,
+    endpoint_url: str | None = None,
+    boto3_session: Any = None,
+) -> AsyncSession:
+    """The asynchronous twin of :func:`connect`: ``async with await aconnect("dev") as session: …``."""
+    threads = Threads()
+    try:
+        session = await threads.run(
+            _settings.checked_timeout(timeout),
+            connect,
+            env,
+            region=region,
+            timeout=timeout,
+            concurrency=concurrency,
+            endpoint_url=endpoint_url,
+            boto3_session=boto3_session,
+        )
+    except BaseException:
+        threads.close()
+        raise
+    return AsyncSession(session, threads)
+
+
+class AsyncSession:
+    """The asynchronous twin of :class:`Session`: the same names, awaited. Made by aconnect()."""
+
+    def __init__(self, twin: Session, threads: Threads) -> None:
+        self._twin = twin
+        self._threads = threads
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment."""
+        return self._twin.environment
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the environment serves, as read when the session was made or refreshed."""
+        return self._twin.catalog
+
+    async def refresh(self, *, timeout: float | None = None) -> Catalog:
+        """Read the catalog again, after a deployment that added or removed endpoints."""
+        default = self._twin._connection.settings.timeout
+        seconds = default if timeout is None else _settings.checked_timeout(timeout)
+        return await self._threads.run(seconds, self._twin.refresh, timeout=timeout)
+
+    def endpoint(self, task: str, endpoint: str | None = None) -> AsyncEndpointClient:
+        """The client of the endpoint that serves *task*; raises EndpointNotFound with what there is."""
+        return AsyncEndpointClient._of(self._twin.endpoint(task, endpoint), self._threads)
+
+    @overload
+    async def sentiment(  # type: ignore[overload-overlap]  # a str is an Iterable[str]
+        self, text: str, *, endpoint: str | None = None, timeout: float | None = None
+    ) -> Sentiment: ...
+    @overload
+    async def sentiment(
+        self, text: Iterable[str], *, endpoint: str | None = None, timeout: float | None = None
+    ) -> list[Sentiment]: ...
+    async def sentiment(
+        self, text: str | Iterable[str], *, endpoint: str | None = None, timeout: float | None = None
+    ) -> Sentiment | list[Sentiment]:
+        """Is a text positive or negative? A text gets an answer, a list of texts a list in the same order."""
+        return await self.endpoint("sentiment", endpoint).sentiment(text, timeout=timeout)
+
+    @overload
+    async def similarity(
+        self, texts: str, other: str, *, endpoint: str | None = None, timeout: float | None = None
+    ) -> Similarity: ...
+    @overload
+    async def similarity(
+        self,
+        texts: Iterable[tuple[str, str]],
+        other: None = None,
+        *,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Similarity]: ...
+    async def similarity(
+        self,
+        texts: str | Iterable[tuple[str, str]],
+        other: str | None = None,
+        *,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Similarity | list[Similarity]:
+        """How alike are two texts (0 to 5)? ``similarity(a, b)``, or ``similarity([(a, b), …])``."""
+        client: Any = self.endpoint("similarity", endpoint)
+        answer: Similarity | list[Similarity] = await client.similarity(texts, other, timeout=timeout)
+        return answer
+
+    @overload
+    async def summarize(  # type: ignore[overload-overlap]  # a str is an Iterable[str]
+        self,
+        text: str,
+        *,
+        max_sentences: int = DEFAULT_MAX_SENTENCES,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Summary: ...
+    @overload
+    async def summarize(
+        self,
+        text: Iterable[str],
+        *,
+        max_sentences: int = DEFAULT_MAX_SENTENCES,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Summary]: ...
+    async def summarize(
+        self,
+        text: str | Iterable[str],
+        *,
+        max_sentences: int = DEFAULT_MAX_SENTENCES,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Summary | list[Summary]:
+        """The sentences that carry a text, at most *max_sentences* (1 to 20) of them."""
+        client = self.endpoint("summarization", endpoint)
+        return await client.summarize(text, max_sentences=max_sentences, timeout=timeout)
+
+    def predict(
+        self,
+        task: str,
+        items: Iterable[object] | AsyncIterable[object],
+        *,
+        endpoint: str | None = None,
+        on_error: Literal["raise", "return"] = "raise",
+        timeout: float | None = None,
+    ) -> AsyncIterator[Any]:
+        """A typed answer for every item, in order: see :meth:`AsyncEndpointClient.predict`."""
+        return self.endpoint(task, endpoint).predict(task, items, on_error=on_error, timeout=timeout)
+
+    async def close(self) -> None:
+        """Let go of connections and threads; later calls raise ServingError."""
+        self._twin.close()
+        self._threads.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"Async{self._twin!r}"

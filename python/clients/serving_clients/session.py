@@ -1,0 +1,251 @@
+"""A session with an environment: asks by task, and finds the endpoint in the catalog."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, Final, Literal, Self, overload
+
+from serving_clients import _settings
+from serving_clients._connection import Connection
+from serving_clients._deadline import start
+from serving_clients._questions import Target, task_called
+from serving_clients.endpoint import EndpointClient
+from serving_clients.errors import EndpointNotFound, InvalidCatalog
+from serving_contracts import catalog as catalogs
+from serving_contracts import limits
+from serving_contracts.catalog import Catalog, Route
+from serving_contracts.errors import InvalidInput
+from serving_contracts.limits import DEFAULT_MAX_SENTENCES
+from serving_contracts.sentiment import Sentiment
+from serving_contracts.similarity import Similarity
+from serving_contracts.summarization import Summary
+
+MAX_BYTES: Final = {
+    "multi_container": limits.REALTIME_PAYLOAD_BYTES_SAFE,
+    "serverless": limits.SERVERLESS_PAYLOAD_BYTES,
+}
+"""The patterns that answer at once under InvokeEndpoint, and how large one request may be."""
+
+
+def connect(
+    env: str = _settings.LOCAL,
+    *,
+    region: str | None = None,
+    timeout: float = _settings.DEFAULT_TIMEOUT,
+    concurrency: int = _settings.DEFAULT_CONCURRENCY,
+    endpoint_url: str | None = None,
+    boto3_session: Any = None,
+) -> Session:
+    """A session with the environment *env*; reads its catalog.
+
+    region: else AWS_REGION or the profile's. timeout: seconds that a call may take, retries included.
+    concurrency: requests in flight of one bulk call, 1 to 256. endpoint_url: where to go instead of AWS.
+    boto3_session: whose credentials to use; else boto3's own search.
+
+    For ``local`` the address is AWS_ENDPOINT_URL, else that of the local cloud which runs in this folder or
+    one above it, else ``http://127.0.0.1:4570``; credentials are made up.
+
+    Raises CatalogNotFound where nothing is deployed, Unavailable where nothing answers, AccessDenied.
+    """
+    settings = _settings.resolve(
+        env,
+        region=region,
+        endpoint_url=endpoint_url,
+        timeout=timeout,
+        concurrency=concurrency,
+        boto3_session=boto3_session,
+    )
+    connection = Connection(settings)
+    session = Session(connection)
+    try:
+        session.refresh()
+        connection.prepare()
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+class Session:
+    """Typed answers from whatever the environment serves. Thread-safe; a context manager. Made by connect().
+
+    Every task method takes ``endpoint=``: the catalog's name of an endpoint (``korean-nlp``), or with a
+    container (``korean-nlp/sentiment``), where several serve the task. Without it the first of
+    ``Catalog.routes`` is asked: always the same one for the same catalog.
+    ``timeout=`` is in seconds and bounds the whole call, retries included.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._catalog: Catalog | None = None
+        self._clients: dict[tuple[str, str | None], EndpointClient] = {}
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment."""
+        return self.catalog.environment
+
+    @property
+    def catalog(self) -> Catalog:
+        """What the environment serves, as read when the session was made or refreshed."""
+        return self._catalog or self.refresh()
+
+    def refresh(self, *, timeout: float | None = None) -> Catalog:
+        """Read the catalog again, after a deployment that added or removed endpoints."""
+        settings = self._connection.settings
+        seconds = settings.timeout if timeout is None else _settings.checked_timeout(timeout)
+        name = catalogs.parameter_name(settings.env or "")
+        text = self._connection.read_parameter(name, start(seconds))
+        try:
+            catalog = catalogs.parse(text)
+        except InvalidInput as error:
+            raise InvalidCatalog(
+                f"the SSM parameter {name} holds no catalog: {error}",
+                hint=f"deploy again: invoke deploy --env {settings.env}",
+            ) from None
+        with self._lock:
+            self._catalog = catalog
+            self._clients.clear()
+        return catalog
+
+    def endpoint(self, task: str, endpoint: str | None = None) -> EndpointClient:
+        """The client of the endpoint that serves *task*; raises EndpointNotFound with what there is."""
+        task_called(task)
+        route = _choose(self.catalog, task, endpoint)
+        key = (route.endpoint_name, route.target_container)
+        with self._lock:
+            if key not in self._clients:
+                target = Target(self._connection, *key, max_bytes=MAX_BYTES[route.pattern])
+                self._clients[key] = EndpointClient._of(target)
+            return self._clients[key]
+
+    @overload
+    def sentiment(  # type: ignore[overload-overlap]  # a str is an Iterable[str]
+        self, text: str, *, endpoint: str | None = None, timeout: float | None = None
+    ) -> Sentiment: ...
+    @overload
+    def sentiment(
+        self, text: Iterable[str], *, endpoint: str | None = None, timeout: float | None = None
+    ) -> list[Sentiment]: ...
+    def sentiment(
+        self, text: str | Iterable[str], *, endpoint: str | None = None, timeout: float | None = None
+    ) -> Sentiment | list[Sentiment]:
+        """Is a text positive or negative? A text gets an answer, a list of texts a list in the same order."""
+        return self.endpoint("sentiment", endpoint).sentiment(text, timeout=timeout)
+
+    @overload
+    def similarity(
+        self, texts: str, other: str, *, endpoint: str | None = None, timeout: float | None = None
+    ) -> Similarity: ...
+    @overload
+    def similarity(
+        self,
+        texts: Iterable[tuple[str, str]],
+        other: None = None,
+        *,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Similarity]: ...
+    def similarity(
+        self,
+        texts: str | Iterable[tuple[str, str]],
+        other: str | None = None,
+        *,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Similarity | list[Similarity]:
+        """How alike are two texts (0 to 5)? ``similarity(a, b)``, or ``similarity([(a, b), …])``."""
+        client: Any = self.endpoint("similarity", endpoint)
+        answer: Similarity | list[Similarity] = client.similarity(texts, other, timeout=timeout)
+        return answer
+
+    @overload
+    def summarize(  # type: ignore[overload-overlap]  # a str is an Iterable[str]
+        self,
+        text: str,
+        *,
+        max_sentences: int = DEFAULT_MAX_SENTENCES,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Summary: ...
+    @overload
+    def summarize(
+        self,
+        text: Iterable[str],
+        *,
+        max_sentences: int = DEFAULT_MAX_SENTENCES,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Summary]: ...
+    def summarize(
+        self,
+        text: str | Iterable[str],
+        *,
+        max_sentences: int = DEFAULT_MAX_SENTENCES,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Summary | list[Summary]:
+        """The sentences that carry a text, at most *max_sentences* (1 to 20) of them."""
+        client = self.endpoint("summarization", endpoint)
+        return client.summarize(text, max_sentences=max_sentences, timeout=timeout)
+
+    def predict(
+        self,
+        task: str,
+        items: Iterable[object],
+        *,
+        endpoint: str | None = None,
+        on_error: Literal["raise", "return"] = "raise",
+        timeout: float | None = None,
+    ) -> Iterator[Any]:
+        """A typed answer for every item, in order, in bounded memory: see :meth:`EndpointClient.predict`."""
+        return self.endpoint(task, endpoint).predict(task, items, on_error=on_error, timeout=timeout)
+
+    def close(self) -> None:
+        """Let go of connections and threads; later calls raise ServingError."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        settings = self._connection.settings
+        return f"Session(env={settings.env!r}, endpoint_url={settings.endpoint_url!r})"
+
+
+def _choose(catalog: Catalog, task: str, wanted: str | None) -> Route:
+    """Where to ask *task*; *wanted* is ``<endpoint>`` or ``<endpoint>/<container>`` or None."""
+    routes = catalog.routes(task)
+    environment = catalog.environment
+    if wanted is not None:
+        name, _, container = wanted.partition("/")
+        if name not in catalog.endpoints:
+            known = ", ".join(sorted(catalog.endpoints)) or "none"
+            raise EndpointNotFound(
+                f"the environment {environment!r} has no endpoint {name!r}", hint=f"it has: {known}"
+            )
+        routes = tuple(
+            r for r in routes if r.endpoint == name and (not container or r.target_container == container)
+        )
+    if not routes:
+        of = f"the endpoint {wanted!r}" if wanted else f"the environment {environment!r}"
+        served = ", ".join(catalog.tasks) or "nothing"
+        raise EndpointNotFound(
+            f"{of} does not serve the task {task!r}",
+            hint=f"it serves: {served}; terraform/envs/{environment}/terraform.tfvars says what",
+        )
+    for route in routes:
+        if route.pattern in MAX_BYTES:
+            return route
+    raise EndpointNotFound(
+        f"the task {task!r} is served by {routes[0].endpoint!r} only, of the pattern {routes[0].pattern!r}",
+        hint="this version of serving-clients calls real-time and serverless endpoints; upgrade it",
+    )

@@ -1,0 +1,90 @@
+"""A runtime to call, and a catalog in moto's SSM that leads to it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from runtime_stand_in import ENDPOINT, Runtime, running
+
+from serving_clients import EndpointClient, Session, connect
+
+REGION = "ap-northeast-2"
+AWS_NAMES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "SERVING_LOCAL_DIR")
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """No test may see, or reach, an account of whoever runs it."""
+    for name in (*AWS_NAMES, "SERVING_LOCAL_PORT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def runtime(moto_url: str) -> Iterator[Runtime]:
+    with running(moto_url) as server:
+        yield server
+
+
+def catalog(environment: str = "local", **endpoints: Any) -> str:
+    tasks = ("sentiment", "similarity", "summarization")
+    korean_nlp = {
+        "pattern": "multi_container",
+        "endpoint_name": ENDPOINT,
+        "mode": "Direct",
+        "variants": ["blue"],
+        "containers": {task: {"task": task, "model": task} for task in tasks},
+    }
+    return json.dumps(
+        {
+            "version": 1,
+            "environment": environment,
+            "region": REGION,
+            "endpoints": endpoints or {"korean-nlp": korean_nlp},
+        }
+    )
+
+
+def publish(moto_url: str, environment: str, value: str) -> None:
+    name = f"/serving/{environment}/catalog"
+    _ssm(moto_url).put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+
+
+@functools.cache
+def _ssm(moto_url: str) -> Any:
+    return boto3.client("ssm", endpoint_url=moto_url, region_name=REGION)
+
+
+@pytest.fixture
+def session(runtime: Runtime, moto_url: str) -> Iterator[Session]:
+    publish(moto_url, "local", catalog())
+    with connect("local", endpoint_url=runtime.url, timeout=20) as open_session:
+        yield open_session
+
+
+@pytest.fixture
+def client(runtime: Runtime) -> Iterator[EndpointClient]:
+    with EndpointClient(
+        ENDPOINT, target_container="sentiment", env="local", endpoint_url=runtime.url, timeout=20
+    ) as one:
+        yield one
