@@ -1,0 +1,24 @@
+environment = "dev"
+
+# allowed_account_ids = ["<account of dev>"]
+# alarm_emails        = ["oncall@example.com"]
+
+endpoints = {
+  korean-nlp = {
+    mode = "Direct"
+
+    variants = {
+      blue = {
+        instance_type = "ml.m5.large"
+
+        containers = {
+          sentiment     = { model = "sentiment" }
+          similarity    = { model = "similarity" }
+          summarization = { model = "summarization" }
+        }
+      }
+    }
+
+    deployment = { strategy = "ALL_AT_ONCE", wait_seconds = 60, termination_wait_seconds = 0 }
+  }
+}

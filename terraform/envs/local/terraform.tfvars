@@ -1,0 +1,26 @@
+environment        = "local"
+log_retention_days = 1
+
+endpoints = {
+  korean-nlp = {
+    mode = "Direct"
+
+    variants = {
+      blue = {
+        instance_type  = "ml.m5.large"
+        instance_count = 1
+
+        containers = {
+          sentiment     = { model = "sentiment" }
+          similarity    = { model = "similarity" }
+          summarization = { model = "summarization" }
+        }
+      }
+    }
+
+    autoscaling = { min = 1, max = 2, invocations_per_instance = 600 }
+
+    # Alarms are there to be looked at; an update on a laptop does not wait for them.
+    deployment = { strategy = "ALL_AT_ONCE", wait_seconds = 0, termination_wait_seconds = 0 }
+  }
+}

@@ -1,0 +1,2 @@
+environment  = "dev"
+state_bucket = true

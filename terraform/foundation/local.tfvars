@@ -1,0 +1,3 @@
+environment         = "local"
+force_destroy       = true
+expire_old_versions = false

@@ -1,0 +1,2 @@
+environment  = "prod"
+state_bucket = true

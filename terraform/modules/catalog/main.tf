@@ -1,0 +1,25 @@
+locals {
+  # The form is python/contracts/serving_contracts/catalog.py's; `version` counts changes that clients must know of.
+  json = jsonencode({
+    version     = 1
+    environment = var.environment
+    region      = var.region
+    endpoints   = var.endpoints
+  })
+}
+
+resource "aws_ssm_parameter" "this" {
+  name           = "/serving/${var.environment}/catalog"
+  description    = "What is served in ${var.environment}: read by serving_clients.connect(\"${var.environment}\")."
+  type           = "String"
+  tier           = length(local.json) > 4096 ? "Advanced" : "Standard"
+  insecure_value = local.json # names only, nothing secret: plans may show it
+  tags           = var.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.json) <= 8192
+      error_message = "The catalog of ${var.environment} has ${length(local.json)} characters; an SSM parameter holds 8192. Move some endpoints to another environment."
+    }
+  }
+}

@@ -1,0 +1,33 @@
+variable "environment" {
+  description = "Environment; the parameter is called /serving/<environment>/catalog."
+  type        = string
+  nullable    = false
+}
+
+variable "region" {
+  description = "Region in which clients find the endpoints."
+  type        = string
+  nullable    = false
+}
+
+variable "endpoints" {
+  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname."
+  type = map(object({
+    pattern       = string
+    endpoint_name = string
+    mode          = string
+    variants      = list(string)
+    containers = map(object({
+      task  = string
+      model = string
+    }))
+  }))
+  nullable = false
+}
+
+variable "tags" {
+  description = "Tags of the parameter."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

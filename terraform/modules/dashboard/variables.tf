@@ -1,0 +1,26 @@
+variable "name" {
+  description = "Name of the dashboard."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_-]{1,255}$", var.name))
+    error_message = "name must be 1 to 255 letters, digits, underscores and hyphens, for example \"serving-dev\"."
+  }
+}
+
+variable "region" {
+  description = "Region of the metrics."
+  type        = string
+  nullable    = false
+}
+
+variable "endpoints" {
+  description = "Key => endpoint: its name, its variants and the hostnames of its containers (empty for mode Single). Each gets one row."
+  type = map(object({
+    endpoint_name = string
+    variants      = list(string)
+    hostnames     = list(string)
+  }))
+  nullable = false
+}

@@ -1,0 +1,147 @@
+variable "environment" {
+  description = "Environment: part of every name, and of the SSM parameters /serving/<environment>/…"
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
+    error_message = "environment must be 2 to 12 lower-case letters and digits, beginning with a letter, for example \"dev\"."
+  }
+}
+
+variable "endpoints" {
+  description = <<-EOT
+    Key => endpoint, which is then called serving-<environment>-<key>. `model` of a container names a model of the
+    release; the container's key is its hostname. What the parts mean stands in the modules that take them:
+    multi_container_endpoint (mode, variants, deployment, vpc, data_capture), endpoint_autoscaling, endpoint_alarms.
+  EOT
+  type = map(object({
+    mode = string
+    variants = map(object({
+      instance_type            = string
+      instance_count           = optional(number) # null: autoscaling.min, or 1
+      weight                   = optional(number)
+      startup_timeout_seconds  = optional(number)
+      download_timeout_seconds = optional(number)
+      containers = map(object({
+        model       = string
+        order       = optional(number)
+        environment = optional(map(string))
+      }))
+    }))
+    autoscaling = optional(object({
+      min                        = number
+      max                        = number
+      invocations_per_instance   = number
+      scale_in_cooldown_seconds  = optional(number)
+      scale_out_cooldown_seconds = optional(number)
+    }))
+    alarms = optional(object({
+      server_error_percent = optional(number)
+      model_error_percent  = optional(number)
+      latency_p99_ms       = optional(number)
+      memory_percent       = optional(number)
+      no_traffic_minutes   = optional(number)
+      period_seconds       = optional(number)
+      periods              = optional(number)
+      periods_to_alarm     = optional(number)
+    }), {})
+    deployment = optional(object({
+      strategy                 = optional(string)
+      step_percent             = optional(number)
+      wait_seconds             = optional(number)
+      termination_wait_seconds = optional(number)
+      timeout_seconds          = optional(number)
+    }), {})
+    kms = optional(object({
+      encrypt_volumes = optional(bool, true) # false for instance types with local NVMe disks, which refuse a key
+    }), {})
+    vpc = optional(object({
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+    }))
+    data_capture = optional(object({
+      sampling_percent = optional(number)
+    }))
+    metrics_namespace = optional(string)
+    tags              = optional(map(string), {})
+  }))
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.endpoints) : length(key) <= 28 && can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", key))])
+    error_message = "Each key of endpoints must be 1 to 28 lower-case letters and digits with single hyphens between, for example \"korean-nlp\": the endpoint and its role are named after it."
+  }
+
+  validation {
+    condition = alltrue(flatten([for endpoint in values(var.endpoints) : [for variant in values(endpoint.variants) : [
+      for container in values(variant.containers) : contains(keys(try(var.release.models, {})), container.model)
+    ]]]))
+    error_message = "terraform.tfvars names models that the release does not hold: ${join(", ", distinct(flatten([
+      for key, endpoint in var.endpoints : [for name, variant in endpoint.variants : [
+        for hostname, container in variant.containers : "${container.model} (endpoints.${key}.variants.${name}.containers.${hostname})"
+        if !contains(keys(try(var.release.models, {})), container.model)
+      ]]
+    ])))}. The release holds: ${join(", ", try(keys(var.release.models), []))}. Correct the name, or run `invoke release --env ${var.environment}` to release the model."
+  }
+
+  # Clients pick a container by its hostname before SageMaker picks the variant.
+  validation {
+    condition = alltrue([for endpoint in values(var.endpoints) :
+      length(distinct([for variant in values(endpoint.variants) : {
+        for hostname, container in variant.containers : hostname => try(var.release.models[container.model].task, "")
+      }])) == 1
+    ])
+    error_message = "The variants of an endpoint must have the same container hostnames, each with the same task: a request does not know which variant it meets. Only the models behind them may differ."
+  }
+}
+
+variable "release" {
+  description = "Image name => image by digest, and model name => its image, task and archive. Written by `invoke release` to release.auto.tfvars.json."
+  type = object({
+    images = map(string)
+    models = map(object({
+      image   = string
+      task    = string
+      archive = string
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.release != null
+    error_message = "There is no release for environment \"${var.environment}\" yet. Run `invoke release --env ${var.environment}`: it builds images and archives and writes terraform/envs/${var.environment}/release.auto.tfvars.json."
+  }
+
+  validation {
+    condition     = alltrue([for model in values(try(var.release.models, {})) : contains(keys(var.release.images), model.image)])
+    error_message = "release.models names images that release.images does not hold: ${join(", ", distinct([for model in values(try(var.release.models, {})) : model.image if !contains(keys(try(var.release.images, {})), model.image)]))}. Run `invoke release --env ${var.environment}` again instead of editing the file."
+  }
+}
+
+variable "alarm_emails" {
+  description = "Addresses that are told of alarms; each has to confirm once."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "How long the containers' logs are kept."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "permissions_boundary_arn" {
+  description = "Permissions boundary of every role, where the account demands one."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of every resource, beside those of the provider."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

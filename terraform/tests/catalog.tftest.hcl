@@ -1,0 +1,83 @@
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  environment = "test"
+  region      = "ap-northeast-2"
+
+  endpoints = {
+    korean-nlp = {
+      pattern       = "multi_container"
+      endpoint_name = "serving-test-korean-nlp"
+      mode          = "Direct"
+      variants      = ["blue"]
+      containers = {
+        sentiment  = { task = "sentiment", model = "sentiment" }
+        similarity = { task = "similarity", model = "similarity" }
+      }
+    }
+  }
+}
+
+run "publishes_what_clients_read" {
+  command = plan
+
+  module {
+    source = "./modules/catalog"
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.this.name == "/serving/test/catalog" && aws_ssm_parameter.this.type == "String" && aws_ssm_parameter.this.tier == "Standard"
+    error_message = "Clients look under /serving/<environment>/catalog."
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.this.insecure_value == "{\"endpoints\":{\"korean-nlp\":{\"containers\":{\"sentiment\":{\"model\":\"sentiment\",\"task\":\"sentiment\"},\"similarity\":{\"model\":\"similarity\",\"task\":\"similarity\"}},\"endpoint_name\":\"serving-test-korean-nlp\",\"mode\":\"Direct\",\"pattern\":\"multi_container\",\"variants\":[\"blue\"]}},\"environment\":\"test\",\"region\":\"ap-northeast-2\",\"version\":1}"
+    error_message = "The catalog must have the form that the contracts define."
+  }
+}
+
+run "a_long_catalog_takes_the_larger_tier" {
+  command = plan
+
+  module {
+    source = "./modules/catalog"
+  }
+
+  variables {
+    endpoints = { for i in range(30) : "endpoint-${i}" => {
+      pattern       = "multi_container"
+      endpoint_name = "serving-test-endpoint-${i}"
+      mode          = "Single"
+      variants      = ["blue"]
+      containers    = { sentiment = { task = "sentiment", model = "sentiment" } }
+    } }
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.this.tier == "Advanced"
+    error_message = "More than 4096 characters need an advanced parameter."
+  }
+}
+
+run "refuses_a_catalog_that_no_parameter_holds" {
+  command = plan
+
+  module {
+    source = "./modules/catalog"
+  }
+
+  variables {
+    endpoints = { for i in range(60) : "endpoint-${i}" => {
+      pattern       = "multi_container"
+      endpoint_name = "serving-test-endpoint-${i}"
+      mode          = "Single"
+      variants      = ["blue"]
+      containers    = { sentiment = { task = "sentiment", model = "sentiment" } }
+    } }
+  }
+
+  expect_failures = [aws_ssm_parameter.this]
+}

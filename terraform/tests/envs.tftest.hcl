@@ -1,0 +1,139 @@
+# Every environment, as its terraform.tfvars stands today, on a release like the one that `invoke release` writes.
+
+mock_provider "aws" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+variables {
+  release = {
+    images = {
+      nlp_onnx = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    }
+    models = {
+      sentiment     = { image = "nlp_onnx", task = "sentiment", archive = "s3://artifacts/models/sentiment/aa/model.tar.gz" }
+      similarity    = { image = "nlp_onnx", task = "similarity", archive = "s3://artifacts/models/similarity/bb/model.tar.gz" }
+      summarization = { image = "nlp_onnx", task = "summarization", archive = "s3://artifacts/models/summarization/cc/model.tar.gz" }
+    }
+  }
+}
+
+run "tfvars_of_local" {
+  command = plan
+
+  module {
+    source = "./tests/tfvars"
+  }
+
+  variables {
+    environment = "local"
+  }
+}
+
+run "local_serves_korean_nlp" {
+  command = plan
+
+  module {
+    source = "./envs/local"
+  }
+
+  variables {
+    environment = run.tfvars_of_local.values.environment
+    endpoints   = run.tfvars_of_local.values.endpoints
+  }
+
+  assert {
+    condition     = output.catalog_parameter == "/serving/local/catalog" && output.endpoints["korean-nlp"].name == "serving-local-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
+    error_message = "terraform.tfvars of local must give the endpoint korean-nlp in Direct mode."
+  }
+}
+
+run "tfvars_of_dev" {
+  command = plan
+
+  module {
+    source = "./tests/tfvars"
+  }
+
+  variables {
+    environment = "dev"
+  }
+}
+
+run "dev_serves_korean_nlp" {
+  command = plan
+
+  module {
+    source = "./envs/dev"
+  }
+
+  variables {
+    environment = run.tfvars_of_dev.values.environment
+    endpoints   = run.tfvars_of_dev.values.endpoints
+  }
+
+  assert {
+    condition     = output.catalog_parameter == "/serving/dev/catalog" && output.endpoints["korean-nlp"].name == "serving-dev-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
+    error_message = "terraform.tfvars of dev must give the endpoint korean-nlp in Direct mode."
+  }
+}
+
+run "tfvars_of_staging" {
+  command = plan
+
+  module {
+    source = "./tests/tfvars"
+  }
+
+  variables {
+    environment = "staging"
+  }
+}
+
+run "staging_serves_korean_nlp" {
+  command = plan
+
+  module {
+    source = "./envs/staging"
+  }
+
+  variables {
+    environment = run.tfvars_of_staging.values.environment
+    endpoints   = run.tfvars_of_staging.values.endpoints
+  }
+
+  assert {
+    condition     = output.catalog_parameter == "/serving/staging/catalog" && output.endpoints["korean-nlp"].name == "serving-staging-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
+    error_message = "terraform.tfvars of staging must give the endpoint korean-nlp in Direct mode."
+  }
+}
+
+run "tfvars_of_prod" {
+  command = plan
+
+  module {
+    source = "./tests/tfvars"
+  }
+
+  variables {
+    environment = "prod"
+  }
+}
+
+run "prod_serves_korean_nlp" {
+  command = plan
+
+  module {
+    source = "./envs/prod"
+  }
+
+  variables {
+    environment = run.tfvars_of_prod.values.environment
+    endpoints   = run.tfvars_of_prod.values.endpoints
+  }
+
+  assert {
+    condition     = output.catalog_parameter == "/serving/prod/catalog" && output.endpoints["korean-nlp"].name == "serving-prod-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
+    error_message = "terraform.tfvars of prod must give the endpoint korean-nlp in Direct mode."
+  }
+}
