@@ -1,0 +1,1 @@
+"""Korean sentiment: is a short text, such as a film review, positive or negative?"""
