@@ -1,0 +1,204 @@
+"""The way of one request through one instance: Direct to one container, Serial through all in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
+
+from local_cloud.hosting import reasons
+from local_cloud.hosting.container import Container
+from local_cloud.hosting.errors import InvocationTimedOut, ModelError
+from local_cloud.hosting.instance import Instance
+from local_cloud.hosting.proxy import Answer, ConnectFailed, Proxy, ProxyError, TimedOut
+from local_cloud.hosting.specs import HostingSettings, InvokeRequest, InvokeResponse
+from local_cloud.hosting.telemetry.invocations import ContainerMetrics
+
+MAX_ORIGINAL_MESSAGE_CHARACTERS: Final = 4_000
+EXIT_NOTICE_S: Final = 0.03
+
+_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+_NEW_SESSION = "X-Amzn-SageMaker-New-Session-Id"
+_CLOSED_SESSION = "X-Amzn-SageMaker-Closed-Session-Id"
+
+
+class NothingSent(Exception):
+    """The first container took no connection: the request may safely go to another instance."""
+
+
+class Invocation:
+    """One request on its way. ``model_us`` adds up the microseconds that containers took."""
+
+    def __init__(
+        self,
+        request: InvokeRequest,
+        *,
+        variant: str,
+        log_group: str,
+        metrics: Mapping[str, ContainerMetrics],
+        proxy: Proxy,
+        settings: HostingSettings,
+    ) -> None:
+        self.model_us = 0.0
+        self._request = request
+        self._variant = variant
+        self._log_group = log_group
+        self._metrics = metrics
+        self._proxy = proxy
+        self._settings = settings
+
+    async def through(self, instance: Instance, chain: Sequence[Container]) -> InvokeResponse:
+        """Each container of ``chain`` gets the answer of the one before it.
+
+        Raises NothingSent, ModelError (InvocationTimedOut).
+        """
+        request = self._request
+        timeout_s = self._settings.stream_timeout_s if request.stream else self._settings.invocation_timeout_s
+        deadline = time.perf_counter() + timeout_s
+        body, content_type = request.body, request.content_type
+        streaming = False
+        instance.enter()
+        try:
+            for container in chain:
+                answer = await self._ask(
+                    container,
+                    body,
+                    content_type,
+                    instance_id=instance.instance_id,
+                    first=container is chain[0],
+                    last=container is chain[-1],
+                    timeout_s=deadline - time.perf_counter(),
+                )
+                content_type = answer.headers.get("Content-Type")
+                if not isinstance(answer.body, bytes):
+                    streaming = True
+                    pieces = self._stream(instance, container, answer.body)
+                    return self._response(answer, pieces, content_type)
+                body = answer.body
+            return self._response(answer, body, content_type)
+        finally:
+            if not streaming:
+                instance.leave()
+
+    async def _ask(
+        self,
+        container: Container,
+        body: bytes,
+        content_type: str | None,
+        *,
+        instance_id: str,
+        first: bool,
+        last: bool,
+        timeout_s: float,
+    ) -> Answer:
+        port = container.port
+        if port is None or not container.is_available:
+            if first:
+                raise NothingSent(f"{container.name} on {instance_id} is {container.status.value}")
+            raise self._model_error(container, 0, f"The container is {container.status.value}.")
+        began = time.perf_counter()
+        status = 0
+        try:
+            answer = await self._proxy.invoke(
+                port,
+                body,
+                _headers(self._request, content_type, last=last),
+                timeout_s=max(timeout_s, 0.001),
+                stream=self._request.stream and last,
+            )
+            status = answer.status
+        except ConnectFailed as error:
+            if first:
+                raise NothingSent(f"{container.name} on {instance_id}: {error}") from error
+            raise self._model_error(container, 0, str(error)) from error
+        except TimedOut as error:
+            raise self._timed_out(container) from error
+        except ProxyError as error:
+            raise self._model_error(container, 0, await _with_exit(error, container)) from error
+        finally:
+            took_us = (time.perf_counter() - began) * 1e6
+            self.model_us += took_us
+            if (metrics := self._metrics.get(container.name)) is not None:
+                metrics.answered(status, took_us)
+        if not 200 <= status < 300:
+            text = answer.body.decode("utf-8", errors="replace") if isinstance(answer.body, bytes) else ""
+            raise self._model_error(container, status, text)
+        return answer
+
+    async def _stream(
+        self, instance: Instance, container: Container, pieces: AsyncIterator[bytes]
+    ) -> AsyncIterator[bytes]:
+        try:
+            async for piece in pieces:
+                yield piece
+        except TimedOut as error:
+            raise self._timed_out(container) from error
+        except ProxyError as error:
+            raise self._model_error(container, 0, await _with_exit(error, container)) from error
+        finally:
+            instance.leave()
+
+    def _response(
+        self, answer: Answer, body: bytes | AsyncIterator[bytes], content_type: str | None
+    ) -> InvokeResponse:
+        headers = answer.headers
+        return InvokeResponse(
+            status=answer.status,
+            body=body,
+            content_type=content_type,
+            invoked_variant=self._variant,
+            custom_attributes=headers.get(_ATTRIBUTES),
+            new_session_id=headers.get(_NEW_SESSION),
+            closed_session_id=headers.get(_CLOSED_SESSION),
+        )
+
+    def _model_error(self, container: Container, status: int, message: str) -> ModelError:
+        """For a container's answer with ``status``; 0 where it gave none."""
+        return self._error(ModelError, container, status, message)
+
+    def _timed_out(self, container: Container) -> ModelError:
+        return self._error(InvocationTimedOut, container, 0, reasons.timed_out(container.label))
+
+    def _error(self, kind: type[ModelError], container: Container, status: int, message: str) -> ModelError:
+        settings, text = self._settings, message[:MAX_ORIGINAL_MESSAGE_CHARACTERS]
+        return kind(
+            reasons.container_error(
+                container.label,
+                status,
+                text,
+                region=settings.region,
+                group=self._log_group,
+                account=settings.account,
+            ),
+            original_status=status,
+            original_message=text,
+            log_stream_arn=(
+                f"arn:aws:logs:{settings.region}:{settings.account}:log-group:{self._log_group}"
+                f":log-stream:{container.log.name}"
+            ),
+        )
+
+
+def _headers(request: InvokeRequest, content_type: str | None, *, last: bool) -> Mapping[str, str]:
+    """``Accept`` is the caller's wish for the final answer; the containers before choose for themselves."""
+    headers: dict[str, str] = {}
+    if content_type is not None:
+        headers["Content-Type"] = content_type
+    if last and request.accept is not None:
+        headers["Accept"] = request.accept
+    if request.custom_attributes is not None:
+        headers[_ATTRIBUTES] = request.custom_attributes
+    if request.inference_id is not None:
+        headers["X-Amzn-SageMaker-Inference-Id"] = request.inference_id
+    if request.session_id is not None:
+        headers["X-Amzn-SageMaker-Session-Id"] = request.session_id
+    return headers
+
+
+async def _with_exit(error: ProxyError, container: Container) -> str:
+    """The error, and how the container ended where it did: its socket closes a moment before we know."""
+    await asyncio.sleep(EXIT_NOTICE_S)
+    if container.is_available or not container.last_exit:
+        return str(error)
+    return f"{error}; the container ended with {container.last_exit}"

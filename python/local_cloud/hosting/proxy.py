@@ -1,0 +1,144 @@
+"""HTTP to a container: one pooled client for the whole cloud."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+MAX_ANSWER_BYTES: Final = 25 * 1024 * 1024
+"""InvokeEndpoint's payload limit holds for the answer too."""
+
+KEEP_ALIVE_S: Final = 1.5
+"""Shorter than the idle time-out of the usual servers (gunicorn 2 s, uvicorn 5 s): a request must not be sent
+into a connection that the container is just closing."""
+
+_STREAM_PIECE = 64 * 1024
+
+
+class ProxyError(Exception):
+    """No answer. The message says what happened, for people."""
+
+
+class ConnectFailed(ProxyError):
+    """The container took no connection: nothing was sent, so another one may be asked."""
+
+
+class BrokenOff(ProxyError):
+    """The connection ended before the whole answer was there: the container may have done the work."""
+
+
+class TimedOut(ProxyError):
+    """The answer was not complete in time."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A container's answer. ``body`` is an iterator where a stream was asked for and the status is 2xx."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | AsyncIterator[bytes]
+
+
+class Proxy:
+    """Make one in a running event loop; close it."""
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+            trust_env=False,
+        )
+
+    async def ping(self, port: int, timeout_s: float) -> bool:
+        """Whether ``GET /ping`` answers 200 in time."""
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._session.get(f"http://127.0.0.1:{port}/ping", allow_redirects=False) as answer,
+            ):
+                await answer.read()
+                return answer.status == 200
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
+
+    async def invoke(
+        self, port: int, body: bytes, headers: Mapping[str, str], *, timeout_s: float, stream: bool
+    ) -> Answer:
+        """``POST /invocations``. The deadline covers the whole answer, streamed or not. Raises ProxyError."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                answer = await self._session.post(
+                    f"http://127.0.0.1:{port}/invocations", data=body, headers=headers, allow_redirects=False
+                )
+                if stream and 200 <= answer.status < 300:
+                    return Answer(answer.status, answer.headers, _pieces(answer, deadline, timeout_s))
+                try:
+                    content = await _read_all(answer)
+                except BaseException:
+                    answer.close()
+                    raise
+                return Answer(answer.status, answer.headers, content)
+        except TimeoutError as error:
+            raise TimedOut(f"no complete answer within {timeout_s:g} s") from error
+        except aiohttp.ClientConnectorError as error:
+            raise ConnectFailed("the container takes no connection") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise BrokenOff(
+                f"the connection broke off before the answer was complete: {_describe(error)}"
+            ) from error
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+async def _read_all(answer: aiohttp.ClientResponse) -> bytes:
+    if (answer.content_length or 0) > MAX_ANSWER_BYTES:
+        raise BrokenOff(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+    if answer.content_length is not None:
+        return await answer.read()
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in answer.content.iter_chunked(_STREAM_PIECE):
+        size += len(piece)
+        if size > MAX_ANSWER_BYTES:
+            raise BrokenOff(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+        pieces.append(piece)
+    answer.release()
+    return b"".join(pieces)
+
+
+async def _pieces(answer: aiohttp.ClientResponse, deadline: float, timeout_s: float) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            async with asyncio.timeout_at(deadline):
+                piece = await answer.content.readany()
+            if not piece:
+                return
+            yield piece
+    except TimeoutError as error:
+        raise TimedOut(f"no complete answer within {timeout_s:g} s") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise BrokenOff(
+            f"the connection broke off before the answer was complete: {_describe(error)}"
+        ) from error
+    finally:
+        answer.close()
+
+
+def _describe(error: Exception) -> str:
+    """What happened to the connection, without addresses that mean nothing to a caller."""
+    cause = error.__cause__ if isinstance(error, aiohttp.ClientOSError) and error.__cause__ else error
+    if isinstance(cause, ConnectionResetError | BrokenPipeError):
+        return "connection reset"
+    if isinstance(cause, aiohttp.ServerDisconnectedError):
+        return "connection closed"
+    return str(cause) or type(cause).__name__

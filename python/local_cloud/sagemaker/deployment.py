@@ -1,0 +1,111 @@
+"""From what the control plane remembers to what hosting starts: configurations as variant specs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from local_cloud.hosting.specs import ContainerSpec, VariantSpec, VariantState
+from local_cloud.sagemaker.errors import AwsError, too_many_instances, validation_exception
+from local_cloud.sagemaker.resources import Collection, Resource
+from local_cloud.sagemaker.rules import containers_of, mode_of
+from serving_contracts.limits import DOWNLOAD_TIMEOUT_RANGE_SECONDS, STARTUP_TIMEOUT_SECONDS
+
+MOST_INSTANCES: Final = 20
+"""Instances of one variant: a quota, as AWS has them, so that a slip of the finger does not exhaust the
+machine."""
+
+
+def check_instance_count(instance_type: str, count: int) -> None:
+    """Raises AwsError for more instances than the local cloud starts."""
+    if count > MOST_INSTANCES:
+        raise too_many_instances(instance_type, count, MOST_INSTANCES)
+
+
+def variant_specs(config: Resource, models: Collection) -> tuple[VariantSpec, ...]:
+    """What to host for ``config``.
+
+    Raises:
+        AwsError: a model was deleted meanwhile, or the configuration asks for what is not hosted locally.
+    """
+    request = config.request
+    if request.get("AsyncInferenceConfig") is not None:
+        raise _not_hosted(config, "asynchronous inference (AsyncInferenceConfig)")
+    if request.get("ShadowProductionVariants"):
+        raise _not_hosted(config, "shadow variants (ShadowProductionVariants)")
+    return tuple(_variant_spec(config, variant, models) for variant in request["ProductionVariants"])
+
+
+def _variant_spec(config: Resource, variant: Mapping[str, Any], models: Collection) -> VariantSpec:
+    if variant.get("ServerlessConfig") is not None:
+        raise _not_hosted(config, "serverless inference (ServerlessConfig)")
+    if variant.get("ModelName") is None:
+        raise _not_hosted(config, "inference components (a production variant without ModelName)")
+    if variant.get("InstanceType") is None or variant.get("InitialInstanceCount") is None:
+        raise _not_hosted(config, "instance pools (a production variant without InstanceType)")
+    check_instance_count(variant["InstanceType"], variant["InitialInstanceCount"])
+    model = models.get(variant["ModelName"])
+    mode: Literal["Direct", "Serial"] = "Direct" if mode_of(model.request) == "Direct" else "Serial"
+    startup = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT_SECONDS)
+    download = variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_TIMEOUT_RANGE_SECONDS[1])
+    return VariantSpec(
+        name=variant["VariantName"],
+        model_name=model.name,
+        containers=tuple(_container_spec(model, container) for container in containers_of(model.request)),
+        mode=mode,
+        instance_type=variant["InstanceType"],
+        instance_count=variant["InitialInstanceCount"],
+        weight=float(variant.get("InitialVariantWeight", 1.0)),
+        startup_timeout_s=float(startup),
+        download_timeout_s=float(download),
+    )
+
+
+def _container_spec(model: Resource, container: Mapping[str, Any]) -> ContainerSpec:
+    if container.get("Image") is None:
+        raise _not_hosted(model, "model packages (ModelPackageName)")
+    if container.get("Mode") == "MultiModel":
+        raise _not_hosted(model, "multi-model containers (Mode MultiModel)")
+    # CreateModel's reference: the hostname of a PrimaryContainer is ignored.
+    ignored = model.request.get("PrimaryContainer") is not None
+    return ContainerSpec(
+        hostname=None if ignored else container.get("ContainerHostname"),
+        image=container["Image"],
+        model_data_url=_model_data_url(model, container),
+        environment=dict(container.get("Environment") or {}),
+    )
+
+
+def _model_data_url(model: Resource, container: Mapping[str, Any]) -> str | None:
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource")
+    if source is None:
+        url = container.get("ModelDataUrl")
+        return None if url is None else str(url)
+    if source["S3DataType"] != "S3Object" or source["CompressionType"] != "Gzip":
+        raise _not_hosted(model, "uncompressed model data (ModelDataSource other than S3Object with Gzip)")
+    return str(source["S3Uri"])
+
+
+def _not_hosted(resource: Resource, feature: str) -> AwsError:
+    return validation_exception(f'The local cloud does not host {feature}, which "{resource.arn}" asks for.')
+
+
+def with_retained_properties(
+    specs: tuple[VariantSpec, ...],
+    current: Mapping[str, VariantState],
+    *,
+    keep_count: bool,
+    keep_weight: bool,
+) -> tuple[VariantSpec, ...]:
+    """``specs`` with the desired counts and weights that variants of the same name have now
+    (RetainAllVariantProperties)."""
+    retained: list[VariantSpec] = []
+    for spec in specs:
+        state = current.get(spec.name)
+        if state is not None:
+            count = state.desired_instance_count if keep_count else spec.instance_count
+            weight = state.desired_weight if keep_weight else spec.weight
+            spec = dataclasses.replace(spec, instance_count=count, weight=weight)
+        retained.append(spec)
+    return tuple(retained)

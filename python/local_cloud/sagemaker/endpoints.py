@@ -1,0 +1,295 @@
+"""The life of endpoints: Creating → InService or Failed, Updating → InService (new or old), Deleting → gone.
+
+Every transition that takes time is one asyncio task of the endpoint; while it runs, further changes are
+refused as AWS refuses them. An update is blue/green, all at once: the new fleet starts beside the old one,
+all traffic moves in one step once the new one answers, then the old one drains and stops. Requests are served
+throughout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any
+
+from local_cloud.clock import Clock
+from local_cloud.hosting.errors import DeploymentFailed
+from local_cloud.hosting.specs import HostedFleet, VariantSpec, VariantState
+from local_cloud.sagemaker.deployment import check_instance_count, variant_specs, with_retained_properties
+from local_cloud.sagemaker.endpoint import Deployment, Endpoint, EndpointStatus
+from local_cloud.sagemaker.errors import already_exists, in_progress, not_found, validation_exception
+from local_cloud.sagemaker.resources import Arns, Collection
+
+log = logging.getLogger(__name__)
+
+FleetFactory = Callable[[str, Sequence[VariantSpec]], HostedFleet]
+"""``Hosting.fleet``: makes the (not yet started) fleet of one endpoint."""
+
+
+class Endpoints:
+    """All endpoints of the local cloud. Use from one event loop; :meth:`close` ends everything that runs."""
+
+    def __init__(
+        self, configs: Collection, models: Collection, make_fleet: FleetFactory, arns: Arns, clock: Clock
+    ) -> None:
+        self._configs = configs
+        self._models = models
+        self._make_fleet = make_fleet
+        self._arns = arns
+        self._clock = clock
+        self._by_name: dict[str, Endpoint] = {}
+        self._gone: Callable[[str], None] = lambda arn: None
+
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(list(self._by_name.values()))
+
+    def on_gone(self, callback: Callable[[str], None]) -> None:
+        """``callback`` gets the ARN of every endpoint once it is deleted."""
+        self._gone = callback
+
+    def arn(self, name: str) -> str:
+        return self._arns.of("endpoint", name)
+
+    def get(self, name: str) -> Endpoint:
+        """Raises AwsError if there is no endpoint of that name (in any case of letters)."""
+        endpoint = self._by_name.get(name.lower())
+        if endpoint is None:
+            raise not_found("endpoint", self.arn(name))
+        return endpoint
+
+    def find_exact(self, name: str) -> Endpoint | None:
+        """The endpoint of exactly that name: the runtime, unlike the control plane, minds the case of
+        letters."""
+        endpoint = self._by_name.get(name.lower())
+        return endpoint if endpoint is not None and endpoint.name == name else None
+
+    def create(self, name: str, config_name: str, deployment_config: Mapping[str, Any] | None) -> Endpoint:
+        """Starts an endpoint; it is Creating when this returns.
+
+        Raises:
+            AwsError: the name is taken, the configuration is missing or not hosted locally.
+        """
+        if name.lower() in self._by_name:
+            raise already_exists("endpoint", self.arn(name))
+        deployment = self._deployment(name, config_name)
+        now = self._clock.now()
+        endpoint = Endpoint(name, self.arn(name), deployment.config_name, EndpointStatus.CREATING, now, now)
+        endpoint.last_deployment_config = deployment_config
+        endpoint.pending = deployment
+        self._by_name[name.lower()] = endpoint
+        self._run(endpoint, self._bring_up(endpoint, deployment))
+        return endpoint
+
+    def update(
+        self,
+        name: str,
+        config_name: str,
+        deployment_config: Mapping[str, Any] | None,
+        *,
+        keep_count: bool = False,
+        keep_weight: bool = False,
+    ) -> Endpoint:
+        """Moves an endpoint to another configuration; it is Updating when this returns.
+
+        ``keep_count`` and ``keep_weight`` carry over what variants of the same name have now.
+
+        Raises:
+            AwsError: no such endpoint or configuration, or the endpoint cannot be updated now.
+        """
+        endpoint, live = self._changeable(name)
+        deployment = self._deployment(
+            name, config_name, live if keep_count or keep_weight else None, keep_count, keep_weight
+        )
+        endpoint.pending = deployment
+        endpoint.settle(EndpointStatus.UPDATING, self._clock.now())
+        self._run(endpoint, self._replace(endpoint, live, deployment, deployment_config))
+        return endpoint
+
+    def update_capacity(self, name: str, desired: Sequence[Mapping[str, Any]]) -> Endpoint:
+        """UpdateEndpointWeightsAndCapacities; ``desired`` is its DesiredWeightsAndCapacities.
+
+        Raises:
+            AwsError: no such endpoint or variant, or the endpoint cannot be updated now.
+        """
+        endpoint, live = self._changeable(name)
+        _check_wishes(endpoint, live, desired)
+        endpoint.settle(EndpointStatus.UPDATING, self._clock.now())
+        self._run(endpoint, self._resize(endpoint, live, desired))
+        return endpoint
+
+    def delete(self, name: str) -> None:
+        """Ends an endpoint; it is Deleting when this returns and gone soon after.
+
+        Raises:
+            AwsError: no such endpoint, or a change of it is in progress.
+        """
+        endpoint = self.get(name)
+        if endpoint.status not in (EndpointStatus.IN_SERVICE, EndpointStatus.FAILED):
+            raise in_progress(endpoint.arn)
+        endpoint.settle(EndpointStatus.DELETING, self._clock.now(), endpoint.failure_reason)
+        self._run(endpoint, self._take_down(endpoint))
+
+    async def close(self) -> None:
+        """Cancels what is in progress and stops every fleet, all at once."""
+        endpoints = list(self._by_name.values())
+        tasks = [endpoint.task for endpoint in endpoints if endpoint.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        fleets = [endpoint.live.fleet for endpoint in endpoints if endpoint.live is not None]
+        results = await asyncio.gather(*(fleet.stop(drain_s=0) for fleet in fleets), return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                log.error("a fleet did not stop cleanly", exc_info=result)
+        self._by_name.clear()
+
+    def _changeable(self, name: str) -> tuple[Endpoint, Deployment]:
+        endpoint = self.get(name)
+        if endpoint.status is EndpointStatus.FAILED:
+            raise validation_exception(
+                f'Cannot update endpoint "{endpoint.arn}" because its status is Failed. '
+                "Delete it and create it again."
+            )
+        if endpoint.status is not EndpointStatus.IN_SERVICE or endpoint.live is None:
+            raise in_progress(endpoint.arn)
+        return endpoint, endpoint.live
+
+    def _deployment(
+        self,
+        name: str,
+        config_name: str,
+        live: Deployment | None = None,
+        keep_count: bool = False,
+        keep_weight: bool = False,
+    ) -> Deployment:
+        config = self._configs.get(config_name)
+        specs = variant_specs(config, self._models)
+        if live is not None:
+            states = {state.name: state for state in live.fleet.describe()}
+            specs = with_retained_properties(specs, states, keep_count=keep_count, keep_weight=keep_weight)
+        fleet = self._make_fleet(name, specs)
+        return Deployment(config.name, config.copy_of_request(), specs, fleet, self._clock.now())
+
+    def _run(self, endpoint: Endpoint, work: Coroutine[Any, Any, None]) -> None:
+        endpoint.task = asyncio.create_task(work, name=f"endpoint {endpoint.name}")
+
+    async def _bring_up(self, endpoint: Endpoint, deployment: Deployment) -> None:
+        reason = await self._start(endpoint, deployment)
+        endpoint.pending = None
+        if reason is not None:
+            endpoint.settle(EndpointStatus.FAILED, self._clock.now(), reason)
+            return
+        endpoint.live = deployment
+        endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
+        log.info("endpoint %s is InService", endpoint.name)
+
+    async def _replace(
+        self,
+        endpoint: Endpoint,
+        old: Deployment,
+        new: Deployment,
+        deployment_config: Mapping[str, Any] | None,
+    ) -> None:
+        reason = await self._start(endpoint, new)
+        if reason is not None:
+            # The new fleet has cleaned up after itself and the old one never stopped serving: nothing else to
+            # undo.
+            endpoint.settle(EndpointStatus.ROLLING_BACK, self._clock.now(), reason)
+            endpoint.pending = None
+            await asyncio.sleep(0)
+            endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now(), reason)
+            return
+        endpoint.live, endpoint.pending = new, None
+        endpoint.config_name = new.config_name
+        endpoint.last_deployment_config = deployment_config
+        await self._stop(endpoint, old)
+        endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
+        log.info("endpoint %s is InService with %s", endpoint.name, new.config_name)
+
+    async def _resize(
+        self, endpoint: Endpoint, live: Deployment, desired: Sequence[Mapping[str, Any]]
+    ) -> None:
+        before = {state.name: state for state in live.fleet.describe()}
+        changed: list[VariantState] = []
+        try:
+            for wish in desired:
+                changed.append(before[wish["VariantName"]])
+                await live.fleet.set_capacity(
+                    wish["VariantName"],
+                    instance_count=wish.get("DesiredInstanceCount"),
+                    weight=wish.get("DesiredWeight"),
+                )
+        except Exception as error:
+            reason = self._reason(endpoint, error)
+            endpoint.settle(EndpointStatus.ROLLING_BACK, self._clock.now(), reason)
+            await self._undo_resize(endpoint, live, changed)
+            endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now(), reason)
+        else:
+            endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
+
+    async def _undo_resize(
+        self, endpoint: Endpoint, live: Deployment, changed: Sequence[VariantState]
+    ) -> None:
+        for state in changed:
+            try:
+                await live.fleet.set_capacity(
+                    state.name, instance_count=state.desired_instance_count, weight=state.desired_weight
+                )
+            except Exception:
+                log.exception("variant %s of endpoint %s could not be rolled back", state.name, endpoint.name)
+
+    async def _take_down(self, endpoint: Endpoint) -> None:
+        if endpoint.live is not None:
+            await self._stop(endpoint, endpoint.live)
+        del self._by_name[endpoint.name.lower()]
+        self._gone(endpoint.arn)
+        log.info("endpoint %s is deleted", endpoint.name)
+
+    async def _start(self, endpoint: Endpoint, deployment: Deployment) -> str | None:
+        """Starts a fleet; returns why it did not start, None if it did."""
+        try:
+            await deployment.fleet.start()
+        except Exception as error:
+            return self._reason(endpoint, error)
+        return None
+
+    async def _stop(self, endpoint: Endpoint, deployment: Deployment) -> None:
+        try:
+            await deployment.fleet.stop()
+        except Exception:
+            log.exception("a fleet of endpoint %s did not stop cleanly", endpoint.name)
+
+    def _reason(self, endpoint: Endpoint, error: Exception) -> str:
+        if isinstance(error, DeploymentFailed):
+            log.warning("endpoint %s: %s", endpoint.name, error.reason)
+            return error.reason
+        log.error("endpoint %s: internal error", endpoint.name, exc_info=error)
+        return (
+            f"Request to service failed. The local cloud itself failed ({type(error).__name__}: {error}); "
+            "its log says more."
+        )
+
+
+def _check_wishes(endpoint: Endpoint, live: Deployment, desired: Sequence[Mapping[str, Any]]) -> None:
+    """Raises AwsError if a DesiredWeightsAndCapacities cannot be had of the variants that there are."""
+    types = {spec.name: spec.instance_type for spec in live.specs}
+    weights = {state.name: state.desired_weight for state in live.fleet.describe()}
+    for wish in desired:
+        name = wish["VariantName"]
+        if name not in types:
+            raise validation_exception(
+                f'Could not find variant "{name}" in endpoint "{endpoint.arn}"; '
+                f"its variants: {', '.join(sorted(types))}."
+            )
+        if wish.get("ServerlessUpdateConfig") is not None:
+            raise validation_exception(
+                f'ServerlessUpdateConfig was given for variant "{name}", which is not serverless.'
+            )
+        count = wish.get("DesiredInstanceCount")
+        if count == 0:
+            raise validation_exception(f'DesiredInstanceCount of variant "{name}" must be at least 1.')
+        check_instance_count(types[name], count or 1)
+        weights[name] = wish.get("DesiredWeight", weights[name])
+    if sum(weights.values()) <= 0:
+        raise validation_exception("At least one variant must keep a DesiredWeight greater than 0.")

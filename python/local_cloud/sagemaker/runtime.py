@@ -1,0 +1,250 @@
+"""SageMaker's runtime: InvokeEndpoint and InvokeEndpointWithResponseStream over HTTP.
+
+Header names, lengths and patterns are those of botocore's sagemaker-runtime model.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from aiohttp import web
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+
+from local_cloud.hosting.errors import (
+    ContainerUnavailable,
+    InvocationError,
+    InvocationTimedOut,
+    ModelError,
+    NotReady,
+    UnknownTarget,
+)
+from local_cloud.hosting.specs import HostedFleet, InvokeRequest, InvokeResponse
+from local_cloud.sagemaker import event_stream
+from local_cloud.sagemaker.endpoint import Endpoint, EndpointStatus
+from local_cloud.sagemaker.endpoints import Endpoints
+from local_cloud.sagemaker.errors import AwsError, unknown_operation, validation_error
+from local_cloud.sagemaker.validation import check_members
+from serving_contracts.limits import MIB, REALTIME_PAYLOAD_BYTES
+
+log = logging.getLogger(__name__)
+
+PATH: Final = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-stream|async-invocations)")
+_OPERATIONS: Final[Mapping[str, str]] = {
+    "invocations": "InvokeEndpoint",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+    "async-invocations": "InvokeEndpointAsync",
+}
+_SERVING: Final = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK)
+
+
+class Runtime:
+    """Serves invocations from the fleets of the control plane's endpoints."""
+
+    def __init__(self, endpoints: Endpoints, *, account: str) -> None:
+        self._endpoints = endpoints
+        self._account = account
+
+    async def handle(
+        self, request: web.BaseRequest, name: str, verb: str, request_id: str
+    ) -> web.StreamResponse:
+        """Answers ``POST /endpoints/<name>/<verb>``.
+
+        Raises:
+            AwsError: every failure before the first byte of the answer; later ones are frames of the stream.
+        """
+        received_at = time.perf_counter()
+        operation = _OPERATIONS[verb]
+        if operation == "InvokeEndpointAsync":
+            raise unknown_operation(
+                operation, "the local cloud does not host asynchronous endpoints; use InvokeEndpoint."
+            )
+        parameters = _parameters(_operation(operation), name, request)
+        body = await _body(request)
+        fleet = self._fleet(name)
+        invocation = InvokeRequest(
+            body=body,
+            content_type=parameters.get("ContentType"),
+            accept=parameters.get("Accept"),
+            target_container=parameters.get("TargetContainerHostname"),
+            target_variant=parameters.get("TargetVariant"),
+            custom_attributes=parameters.get("CustomAttributes"),
+            inference_id=parameters.get("InferenceId"),
+            session_id=parameters.get("SessionId"),
+            stream=operation == "InvokeEndpointWithResponseStream",
+            received_at=received_at,
+        )
+        try:
+            answer = await fleet.invoke(invocation)
+        except InvocationError as error:
+            raise as_aws_error(error) from error
+        if isinstance(answer.body, bytes):
+            return _plain_response(answer, answer.body, request_id)
+        return await _stream_response(request, answer, answer.body, request_id)
+
+    def _fleet(self, name: str) -> HostedFleet:
+        endpoint = self._endpoints.find_exact(name)
+        if endpoint is not None and endpoint.status in _SERVING and endpoint.live is not None:
+            return endpoint.live.fleet
+        raise validation_error(
+            f"Endpoint {name} of account {self._account} not found.{_why_not_serving(endpoint)}"
+        )
+
+
+def as_aws_error(error: InvocationError) -> AwsError:
+    """The runtime's error for what went wrong in hosting."""
+    if isinstance(error, UnknownTarget):
+        return validation_error(error.message)
+    if isinstance(error, ModelError):
+        extra = {
+            "OriginalStatusCode": error.original_status,
+            "OriginalMessage": error.original_message,
+            "LogStreamArn": error.log_stream_arn,
+        }
+        return AwsError("ModelError", 424, error.message, extra)
+    if isinstance(error, NotReady):
+        return AwsError("ModelNotReadyException", 429, error.message)
+    if isinstance(error, ContainerUnavailable):
+        return AwsError("ServiceUnavailable", 503, error.message)
+    return AwsError("InternalFailure", 500, error.message)
+
+
+def _why_not_serving(endpoint: Endpoint | None) -> str:
+    if endpoint is None:
+        return ""
+    hint = {
+        EndpointStatus.CREATING: " Its status is Creating: wait until it is InService.",
+        EndpointStatus.DELETING: " Its status is Deleting.",
+        EndpointStatus.FAILED: " Its status is Failed: DescribeEndpoint gives the FailureReason.",
+    }
+    return hint.get(endpoint.status, "")
+
+
+@lru_cache(maxsize=4)
+def _operation(name: str) -> OperationModel:
+    model = Loader().load_service_model("sagemaker-runtime", "service-2")
+    return ServiceModel(model, "sagemaker-runtime").operation_model(name)
+
+
+@lru_cache(maxsize=4)
+def _header_members(operation: OperationModel) -> tuple[tuple[str, str], ...]:
+    """(member, header) of every member that travels as a header."""
+    members = operation.input_shape.members if operation.input_shape is not None else {}
+    return tuple(
+        (member, shape.serialization["name"])
+        for member, shape in members.items()
+        if shape.serialization.get("location") == "header"
+    )
+
+
+def _parameters(operation: OperationModel, endpoint_name: str, request: web.BaseRequest) -> Mapping[str, str]:
+    parameters = {"EndpointName": endpoint_name}
+    for member, header in _header_members(operation):
+        value = request.headers.get(header)
+        if value is not None:
+            parameters[member] = value
+    _check(operation, tuple(parameters.items()))
+    return parameters
+
+
+@lru_cache(maxsize=1024)
+def _check(operation: OperationModel, parameters: tuple[tuple[str, str], ...]) -> None:
+    """Raises AwsError for a header that the service model refuses. Remembered: callers repeat themselves."""
+    try:
+        check_members(operation, dict(parameters))
+    except AwsError as error:
+        raise validation_error(error.message) from None
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    """The whole body. Raises AwsError once it is known to be over AWS's limit, without keeping it."""
+    declared = request.content_length
+    if declared is not None and declared > REALTIME_PAYLOAD_BYTES:
+        raise _too_large(declared)
+    if not request.body_exists:
+        return b""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.content.iter_any():
+        size += len(piece)
+        if size > REALTIME_PAYLOAD_BYTES:
+            raise _too_large(size)
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large(size: int) -> AwsError:
+    return validation_error(
+        f"HTTP content length exceeded {REALTIME_PAYLOAD_BYTES} bytes: the request has {size} bytes or more, "
+        f"a real-time invocation takes {REALTIME_PAYLOAD_BYTES // MIB} MB. Send several smaller requests.",
+        http_status=413,
+    )
+
+
+def _plain_response(answer: InvokeResponse, body: bytes, request_id: str) -> web.Response:
+    headers = _response_headers(answer, request_id)
+    if answer.content_type is not None:
+        headers["Content-Type"] = answer.content_type
+    if answer.new_session_id is not None:
+        headers["X-Amzn-SageMaker-New-Session-Id"] = answer.new_session_id
+    if answer.closed_session_id is not None:
+        headers["X-Amzn-SageMaker-Closed-Session-Id"] = answer.closed_session_id
+    return web.Response(status=200, body=body, headers=headers)
+
+
+async def _stream_response(
+    request: web.BaseRequest, answer: InvokeResponse, body: AsyncIterator[bytes], request_id: str
+) -> web.StreamResponse:
+    headers = _response_headers(answer, request_id) | {"Content-Type": event_stream.CONTENT_TYPE}
+    if answer.content_type is not None:
+        headers["X-Amzn-SageMaker-Content-Type"] = answer.content_type
+    response = web.StreamResponse(status=200, headers=headers)
+    try:
+        await response.prepare(request)
+        try:
+            async for piece in body:
+                for part in event_stream.payload_parts(piece):
+                    await response.write(part)
+        except InvocationTimedOut as error:
+            await response.write(
+                event_stream.model_stream_error(error.message, "ModelInvocationTimeExceeded")
+            )
+        except InvocationError as error:
+            await response.write(event_stream.model_stream_error(error.message, "StreamBroken"))
+        except ConnectionError:
+            raise  # the caller went away: nobody is left to tell
+        except Exception as error:
+            log.exception("streaming an answer failed")
+            await response.write(event_stream.internal_stream_failure(f"The local cloud failed: {error}"))
+        await response.write_eof()
+    except ConnectionError:
+        log.info("the caller left before the end of a streamed answer")
+    finally:
+        close = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
+    return response
+
+
+def _response_headers(answer: InvokeResponse, request_id: str) -> dict[str, str]:
+    headers = {"x-amzn-RequestId": request_id, "x-Amzn-Invoked-Production-Variant": answer.invoked_variant}
+    if answer.custom_attributes is not None:
+        headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
+    return headers
+
+
+def error_response(error: AwsError, request_id: str) -> web.Response:
+    """An error of the runtime in REST-JSON: the code is a header, the members are the body."""
+    members = {"Message": error.message, **error.extra}
+    headers = {
+        "x-amzn-RequestId": request_id,
+        "x-amzn-ErrorType": error.code,
+        "Content-Type": "application/json",
+    }
+    return web.Response(status=error.http_status, body=json.dumps(members).encode(), headers=headers)
