@@ -1,0 +1,192 @@
+"""Images: built from ``python/model_code/images/<image>/image.toml``, kept in a repository, named by
+digest.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from delivery.environments import Environment
+from delivery.errors import DeliveryError
+from delivery.project import Project
+from local_cloud.image_store import ImageStore, ImageStoreError, ProcessImage
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+
+DESCRIPTION = "image.toml"
+MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFolder:
+    """An image as ``image.toml`` describes it.
+
+    Attributes:
+        sources: name inside the image → folder in the repository.
+        requirements: the hash-locked requirements file.
+    """
+
+    folder: Path
+    name: str
+    sources: Mapping[str, Path]
+    requirements: Path
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
+def find_images(project: Project) -> list[ImageFolder]:
+    """Every image of the project, by name."""
+    found = project.model_code_dir.glob(f"images/*/{DESCRIPTION}")
+    return [read_image(project, path.parent) for path in sorted(found)]
+
+
+def find_image(project: Project, name: str) -> ImageFolder:
+    """One image by its name.
+
+    Raises:
+        DeliveryError: there is none; lists those there are.
+    """
+    images = find_images(project)
+    for image in images:
+        if image.name == name:
+            return image
+    raise DeliveryError(
+        f"There is no image {name!r}.",
+        cause=f"python/model_code/images has: {', '.join(image.name for image in images) or 'none'}",
+        next_step="see `invoke images.list`",
+    )
+
+
+def read_image(project: Project, folder: Path) -> ImageFolder:
+    """Reads ``image.toml``. Sources are relative to python/model_code, else to python.
+
+    Raises:
+        DeliveryError: it cannot be read, lacks a key, or names a source that is not there.
+    """
+    path = folder / DESCRIPTION
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = {**document, **document.get("image", {})}
+        sources = {name.rsplit("/", 1)[-1]: _source(project, name, path) for name in found["sources"]}
+        return ImageFolder(
+            folder=folder,
+            name=str(found["name"]),
+            sources=sources,
+            requirements=folder / str(found.get("requirements", "requirements.txt")),
+            command=[str(word) for word in found["command"]],
+            environment={str(k): str(v) for k, v in document.get("environment", {}).items()},
+            labels={str(k): str(v) for k, v in document.get("labels", {}).items()},
+        )
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise DeliveryError(f"{path} cannot be read.", cause=str(error)) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DeliveryError(
+            f"{path} is incomplete.",
+            cause=f"{type(error).__name__}: {error}",
+            next_step="it needs name, sources (a list of folders) and command (a list of words)",
+        ) from error
+
+
+def _source(project: Project, name: str, described_in: Path) -> Path:
+    for base in (project.model_code_dir, project.root / "python"):
+        if (base / name).exists():
+            return base / name
+    raise DeliveryError(f"{described_in}: the source {name!r} is neither in python/model_code nor in python.")
+
+
+def build(project: Project, image: ImageFolder, progress: Callable[[str], None]) -> ProcessImage:
+    """Builds an image into the image store, or finds it there.
+
+    Raises:
+        DeliveryError: its requirements cannot be installed.
+    """
+    try:
+        return ImageStore(project.images_dir).create(
+            sources=image.sources,
+            requirements=image.requirements,
+            command=image.command,
+            environment=image.environment,
+            labels=image.labels,
+            progress=progress,
+        )
+    except ImageStoreError as error:
+        raise DeliveryError(f"The image {image.name!r} could not be built.", cause=str(error)) from error
+
+
+def push(ecr: ECRClient, repository: Mapping[str, str], image: ProcessImage) -> tuple[str, bool]:
+    """Puts the manifest into its repository unless it is there. Returns the URI by digest, and whether it was
+    new.
+
+    Raises:
+        DeliveryError: the repository refuses.
+    """
+    from botocore.exceptions import ClientError
+
+    uri = f"{repository['url']}@{image.digest}"
+    try:
+        known = ecr.batch_get_image(
+            repositoryName=repository["name"], imageIds=[{"imageDigest": image.digest}]
+        )
+        if known.get("images"):
+            return uri, False
+        ecr.put_image(
+            repositoryName=repository["name"],
+            imageManifest=image.manifest,
+            imageManifestMediaType=MANIFEST_MEDIA_TYPE,
+            imageDigest=image.digest,
+            # A tag for people who look into the registry; what is deployed is the digest.
+            imageTag=image.digest.removeprefix("sha256:")[:16],
+        )
+    except ClientError as error:
+        raise DeliveryError(
+            f"The image could not be pushed to {repository['name']}.",
+            cause=str(error),
+            next_step="check that `invoke foundation` was applied and that the credentials may push",
+        ) from error
+    return uri, True
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
+    """``name=uri@sha256:…`` as given with ``--image`` → name to URI.
+
+    Raises:
+        DeliveryError: not of that form.
+    """
+    parsed = {}
+    for text in texts:
+        name, separator, uri = text.partition("=")
+        if not separator or not name or "@sha256:" not in uri:
+            raise DeliveryError(
+                f"--image {text!r} is not understood.",
+                next_step="write --image <name>=<registry>/<repository>@sha256:<digest>",
+            )
+        parsed[name] = uri
+    return parsed
+
+
+def released_elsewhere(
+    environment: Environment, name: str, overrides: Mapping[str, str], released: Mapping[str, str]
+) -> str:
+    """The URI of an image of an environment in AWS: what ``--image`` says, else what is released already.
+
+    Process images of the local cloud cannot run in SageMaker, so they are never pushed there.
+
+    Raises:
+        DeliveryError: neither is there.
+    """
+    if name in overrides:
+        return overrides[name]
+    if name in released:
+        return released[name]
+    raise DeliveryError(
+        f"Environment {environment.name!r} needs a container image for {name!r}, and none is known.",
+        cause="this version builds process images for the local cloud only; SageMaker runs container images",
+        next_step=f"build and push it, then pass --image {name}=<registry>/<repository>@sha256:<digest> "
+        "(docs/deploy.md)",
+    )

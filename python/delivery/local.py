@@ -1,0 +1,106 @@
+"""The local cloud as the tasks use it: found running or started, and stopped with all that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from delivery.console import Reporter
+from delivery.environments import LOCAL, Environment
+from delivery.errors import DeliveryError
+from delivery.project import Project
+from delivery.terraform import remove_state
+from local_cloud import lifecycle
+from local_cloud.settings import InvalidSettings, default_port
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    try:
+        yield
+    except (lifecycle.LocalCloudError, InvalidSettings) as error:
+        message = str(error)
+        raise DeliveryError(message[:1].upper() + message[1:]) from error
+
+
+def local_port() -> int:
+    """The port that a local cloud would be started on: ``SERVING_LOCAL_PORT``, else 4570."""
+    with _clear_errors():
+        return default_port()
+
+
+def is_running(project: Project) -> bool:
+    """Whether this checkout's local cloud runs and answers."""
+    with _clear_errors():
+        return lifecycle.status(project.cloud_dir) is not None
+
+
+def ensure_running(
+    project: Project, reporter: Reporter, *, port: int | None = None, time_scale: float = 1.0
+) -> str:
+    """Starts the local cloud unless it runs; returns its URL.
+
+    Raises:
+        DeliveryError: it cannot be started; with the end of its log.
+    """
+    with reporter.step("local cloud") as step, _clear_errors():
+        before = lifecycle.status(project.cloud_dir)
+        info = lifecycle.up(
+            project.cloud_dir,
+            local_port() if port is None else port,
+            images=project.images_dir,
+            time_scale=time_scale,
+        )
+        step.outcome = f"{info.url} {'is running' if before else 'started'}"
+    return info.url
+
+
+def stop(project: Project, reporter: Reporter) -> None:
+    """Stops the local cloud and forgets its state and Terraform's state of it; images and archives stay.
+
+    Raises:
+        DeliveryError: it cannot be stopped.
+    """
+    with reporter.step("local cloud") as step, _clear_errors():
+        stopped = lifecycle.down(project.cloud_dir)
+        remove_state(project.terraform_state_dir, Environment(LOCAL, project).state_names)
+        step.outcome = "stopped, and what was deployed to it forgotten" if stopped else "was not running"
+
+
+def status(project: Project) -> Mapping[str, Any] | None:
+    """What the local cloud says of itself; None when it does not run."""
+    with _clear_errors():
+        return lifecycle.status(project.cloud_dir)
+
+
+def logs(project: Project, endpoint: str | None, container: str | None, lines: int) -> list[str]:
+    """The last lines of the containers of an endpoint, or of the local cloud itself."""
+    with _clear_errors():
+        return lifecycle.logs(project.cloud_dir, endpoint, container, lines)
+
+
+def describe(status: Mapping[str, Any] | None) -> Iterator[str]:
+    """A status as lines for a person: endpoints, their variants, instances and containers."""
+    if status is None:
+        yield "The local cloud is not running; `invoke local.up` or `invoke deploy` starts it."
+        return
+    yield f"{status['url']}  up for {status['uptime_seconds']:.0f} s, process {status['pid']}"
+    for endpoint in status["endpoints"]:
+        yield f"{endpoint['name']}  {endpoint['status']}"
+        if endpoint.get("failure_reason"):
+            yield f"  {endpoint['failure_reason']}"
+        for variant in endpoint["variants"]:
+            counts = f"{variant['current_instance_count']} of {variant['desired_instance_count']} instances"
+            yield f"  {variant['name']}  weight {variant['current_weight']:g}, {counts}"
+            for instance in variant["instances"]:
+                yield f"    {instance['instance_id']}  {instance['status']}"
+                for container in instance["containers"]:
+                    yield "      " + _container(container)
+
+
+def _container(container: Mapping[str, Any]) -> str:
+    text = f"{container['name']}  {container['status']}, process {container['pid']}"
+    if container["restarts"]:
+        text += f", restarted {container['restarts']} times"
+    return f"{text}, last exit: {container['last_exit']}" if container.get("last_exit") else text

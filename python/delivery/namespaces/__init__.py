@@ -1,0 +1,1 @@
+"""The tasks that have a namespace of their own: ``models.*``, ``images.*``, ``local.*``."""

@@ -1,0 +1,164 @@
+"""A Terraform plan as a person wants to read it: the counts, then what needs a look, then the rest by
+type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Action = Literal["create", "update", "replace", "destroy", "read"]
+MAX_VALUE_CHARACTERS = 60
+MAX_ATTRIBUTES = 8
+_UNKNOWN = "(known after apply)"
+_SENSITIVE = "(sensitive)"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChange:
+    """One attribute of a resource, both values already made readable."""
+
+    path: str
+    before: str
+    after: str
+    forces_replacement: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """What a plan does to one resource."""
+
+    address: str
+    type: str
+    action: Action
+    attributes: tuple[AttributeChange, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """All that a plan changes. ``outputs`` holds the names of outputs that change."""
+
+    changes: tuple[ResourceChange, ...]
+    outputs: tuple[str, ...]
+
+    def count(self, action: Action) -> int:
+        """How many resources get this action."""
+        return sum(change.action == action for change in self.changes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing changes, not even an output."""
+        return not self.outputs and not any(change.action != "read" for change in self.changes)
+
+    @property
+    def headline(self) -> str:
+        """``2 to create, 1 to replace`` or ``no changes``."""
+        words: Sequence[tuple[Action, str]] = (
+            ("create", "to create"),
+            ("update", "to change"),
+            ("replace", "to REPLACE"),
+            ("destroy", "to DESTROY"),
+        )
+        parts = [f"{self.count(action)} {text}" for action, text in words if self.count(action)]
+        if not parts and self.outputs:
+            return "only outputs change"
+        return ", ".join(parts) or "no changes"
+
+    def render(self) -> str:
+        """The summary as text, replaced and destroyed resources first."""
+        lines = [self.headline]
+        marks: Sequence[tuple[Action, str]] = (
+            ("destroy", "- DESTROY"),
+            ("replace", "± REPLACE"),
+            ("update", "~ change "),
+        )
+        for action, mark in marks:
+            for change in self.changes:
+                if change.action == action:
+                    lines.append(
+                        f"{mark} {change.address}" + (f"  [{change.reason}]" if change.reason else "")
+                    )
+                    lines += [f"    {text}" for text in _attribute_lines(change)]
+        created = Counter(change.type for change in self.changes if change.action == "create")
+        lines += [
+            f"+ create  {kind}" + (f" × {count}" if count > 1 else "")
+            for kind, count in sorted(created.items())
+        ]
+        if self.outputs:
+            lines.append(f"outputs: {', '.join(self.outputs)}")
+        return "\n".join(lines)
+
+
+def summarise(plan: Mapping[str, Any]) -> PlanSummary:
+    """Reads the output of ``terraform show -json <plan>`` (Terraform's "JSON Output Format", plan
+    representation).
+    """
+    changes = tuple(
+        change for found in plan.get("resource_changes", []) if (change := _resource_change(found))
+    )
+    outputs = tuple(
+        name
+        for name, change in sorted(plan.get("output_changes", {}).items())
+        if change.get("actions") != ["no-op"]
+    )
+    return PlanSummary(changes, outputs)
+
+
+def _resource_change(found: Mapping[str, Any]) -> ResourceChange | None:
+    change = found["change"]
+    actions = change["actions"]
+    action: Action
+    match actions:
+        case ["no-op"]:
+            return None
+        case ["create"] | ["update"] | ["read"]:
+            action = actions[0]
+        case ["delete"] | ["forget"]:
+            action = "destroy"
+        case _:  # delete and create, in either order
+            action = "replace"
+    attributes = tuple(_attribute_changes(change)) if action in ("update", "replace") else ()
+    reason = str(found.get("action_reason", "")).replace("_", " ")
+    return ResourceChange(found["address"], found["type"], action, attributes, reason)
+
+
+def _attribute_changes(change: Mapping[str, Any]) -> Iterator[AttributeChange]:
+    before, after = change.get("before") or {}, change.get("after") or {}
+    unknown = change.get("after_unknown") or {}
+    hidden = [change.get("before_sensitive") or {}, change.get("after_sensitive") or {}]
+    forcing = {path[0] for path in change.get("replace_paths", []) if path}
+    for name in sorted({*before, *after, *unknown}):
+        is_unknown = bool(unknown.get(name))
+        if not is_unknown and before.get(name) == after.get(name):
+            continue
+        if is_unknown and name not in forcing and name in ("arn", "id", "tags_all"):
+            continue  # computed ones follow from the rest
+        secret = any(isinstance(marks, dict) and marks.get(name) for marks in hidden)
+        yield AttributeChange(
+            path=name,
+            before=_SENSITIVE if secret else _readable(before.get(name)),
+            after=_SENSITIVE
+            if secret
+            else _UNKNOWN
+            if is_unknown and not after.get(name)
+            else _readable(after.get(name)),
+            forces_replacement=name in forcing,
+        )
+
+
+def _attribute_lines(change: ResourceChange) -> Iterator[str]:
+    shown = sorted(change.attributes, key=lambda attribute: not attribute.forces_replacement)
+    for attribute in shown[:MAX_ATTRIBUTES]:
+        forced = "  (forces replacement)" if attribute.forces_replacement else ""
+        yield f"{attribute.path}: {attribute.before} → {attribute.after}{forced}"
+    if len(shown) > MAX_ATTRIBUTES:
+        yield f"… and {len(shown) - MAX_ATTRIBUTES} more attributes"
+
+
+def _readable(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE_CHARACTERS else text[: MAX_VALUE_CHARACTERS - 1] + "…"

@@ -1,0 +1,90 @@
+"""What the doctor finds."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from delivery import doctor
+from delivery.environments import Environment
+from delivery.errors import DeliveryError
+from delivery.project import Project
+
+
+@pytest.fixture
+def local(project: Project) -> Environment:
+    root = project.terraform_dir / "envs" / "local"
+    root.mkdir(parents=True)
+    (root / "main.tf").touch()
+    return Environment("local", project)
+
+
+def test_every_subject_of_the_local_environment_is_looked_at(local: Environment) -> None:
+    subjects = [finding.subject for finding in doctor.examine(local)]
+    assert subjects[0] == "Python"
+    assert {"uv", "Terraform", "AWS provider", "disk", "weights", "port", "local cloud"} < set(subjects) | {
+        "Terraform"
+    }
+
+
+def test_a_check_that_breaks_is_a_finding(local: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise DeliveryError("Terraform was not found.", cause="nowhere", next_step="install it")
+
+    monkeypatch.setattr(doctor, "find_terraform", broken)
+    (finding,) = [found for found in doctor.examine(local) if found.subject == "terraform"]
+    assert not finding.good
+    assert (finding.found, finding.advice) == ("Terraform was not found. (nowhere)", "install it")
+
+
+def test_missing_weights_are_named_with_the_task_that_makes_them(local: Environment) -> None:
+    assert doctor.weights(local).good
+    (local.project.model_code_dir / "mood" / "weights" / "model.bin").unlink()
+    finding = doctor.weights(local)
+    assert not finding.good
+    assert "python/model_code/mood/weights/model.bin" in finding.found
+    assert finding.advice == "`invoke models.train mood`"
+
+
+def test_a_port_that_another_program_holds_is_told(
+    local: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("SERVING_LOCAL_PORT", str(taken.getsockname()[1]))
+        finding = doctor.port(local)
+        assert not finding.good
+        assert "SERVING_LOCAL_PORT" in finding.advice
+    assert doctor.port(local).good
+
+
+def test_a_local_cloud_whose_process_is_gone_is_told(local: Environment) -> None:
+    assert "not running" in doctor.local_cloud(local).found
+    local.project.cloud_dir.mkdir(parents=True)
+    local.project.cloud_file.write_text(
+        json.dumps(
+            {
+                "url": "http://127.0.0.1:1",
+                "pid": 1,
+                "port": 1,
+                "started_at": "x",
+                "account": "1",
+                "region": "r",
+            }
+        )
+    )
+    finding = doctor.local_cloud(local)
+    assert finding.good
+    assert "its process is gone" in finding.found
+
+
+def test_a_lock_file_is_needed(local: Environment) -> None:
+    assert not doctor.provider(local).good
+    Path(local.root / ".terraform.lock.hcl").write_text(
+        'provider "registry.terraform.io/a/b" {\n version = "1.0.0"\n}'
+    )
+    assert doctor.provider(local).found.startswith("a/b 1.0.0")
