@@ -127,6 +127,14 @@ run "options_make_the_state_bucket_and_a_foundation_to_throw_away" {
     error_message = "State must lie in a bucket of its own, as safe as the other."
   }
 
+  # An object that names no encryption has no such header: it must not be refused.
+  assert {
+    condition = alltrue([for s in data.aws_iam_policy_document.bucket["terraform-state"].statement :
+      contains([for c in s.condition : "${c.test} ${join(",", c.values)}"], "Null false") if startswith(s.sid, "DenyOther")
+    ])
+    error_message = "State is written without naming an encryption, so the bucket must refuse other encryptions only where one is named."
+  }
+
   assert {
     condition     = aws_s3_bucket.this["artifacts"].force_destroy && aws_ecr_repository.this["nlp_onnx"].force_delete && aws_kms_key.this.deletion_window_in_days == 7 && length(aws_s3_bucket_lifecycle_configuration.this) == 0
     error_message = "force_destroy must reach everything that holds data, and rules must be optional."

@@ -17,7 +17,8 @@ variables {
 
   variants = {
     blue = {
-      instance_type = "ml.m5.large"
+      instance_type  = "ml.m5.large"
+      instance_count = 2
       containers = {
         sentiment = {
           image       = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -104,7 +105,8 @@ run "a_new_archive_gives_the_model_a_new_name" {
   variables {
     variants = {
       blue = {
-        instance_type = "ml.m5.large"
+        instance_type  = "ml.m5.large"
+        instance_count = 2
         containers = {
           sentiment = {
             image       = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:0000000000000000000000000000000000000000000000000000000000000000"
@@ -296,6 +298,26 @@ run "local_disks_keep_their_own_key" {
   }
 }
 
+run "every_strategy_ends_before_the_provider_gives_up_when_only_its_name_is_given" {
+  command = plan
+
+  module {
+    source = "./modules/multi_container_endpoint"
+  }
+
+  variables {
+    deployment = { strategy = "LINEAR" }
+  }
+
+  assert {
+    condition = (
+      one(one(one(aws_sagemaker_endpoint.this.deployment_config).blue_green_update_policy).traffic_routing_configuration[0].linear_step_size).value == 20 &&
+      one(one(aws_sagemaker_endpoint.this.deployment_config).blue_green_update_policy).maximum_execution_timeout_in_seconds == 3300
+    )
+    error_message = "The defaults must suit the strategy with the most steps, and SageMaker must give up before the provider does."
+  }
+}
+
 run "rolling_updates_replace_a_few_instances_at_a_time" {
   command = plan
 
@@ -327,7 +349,6 @@ run "refuses_scalars_out_of_range" {
     name                 = "serving_test"
     mode                 = "Parallel"
     rollback_alarm_names = []
-    deployment           = { strategy = "CANARY", step_percent = 51 }
     vpc                  = { subnet_ids = [], security_group_ids = ["sg-1"] }
     kms                  = { key_arn = "alias/serving" }
     data_capture         = { s3_uri = "s3://artifacts/captured", sampling_percent = 0 }
@@ -335,6 +356,30 @@ run "refuses_scalars_out_of_range" {
   }
 
   expect_failures = [
-    var.name, var.mode, var.rollback_alarm_names, var.deployment, var.vpc, var.kms, var.data_capture, var.log_retention_days,
+    var.name, var.mode, var.rollback_alarm_names, var.vpc, var.kms, var.data_capture, var.log_retention_days,
   ]
+}
+
+# On its own: rules that look at the variants, too, are asked only after those on the variants have passed.
+run "refuses_a_canary_of_one_instance" {
+  command = plan
+
+  module {
+    source = "./modules/multi_container_endpoint"
+  }
+
+  variables {
+    deployment = { strategy = "CANARY" }
+    variants = {
+      blue = {
+        instance_type = "ml.m5.large"
+        containers = {
+          sentiment  = { image = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/a@sha256:0000000000000000000000000000000000000000000000000000000000000000", archive = "s3://artifacts/a.tar.gz" }
+          similarity = { image = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/a@sha256:0000000000000000000000000000000000000000000000000000000000000000", archive = "s3://artifacts/b.tar.gz" }
+        }
+      }
+    }
+  }
+
+  expect_failures = [var.deployment]
 }

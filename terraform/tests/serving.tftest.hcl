@@ -105,6 +105,36 @@ run "composes_every_endpoint_from_tfvars_and_release" {
   }
 }
 
+run "the_catalog_keeps_the_order_of_a_pipeline" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  variables {
+    endpoints = {
+      pipeline = {
+        mode = "Serial"
+        variants = {
+          blue = {
+            instance_type = "ml.m5.large"
+            containers    = { sentiment = { model = "sentiment", order = 2 }, similarity = { model = "similarity" } }
+          }
+        }
+      }
+    }
+  }
+
+  assert {
+    condition = jsondecode(module.catalog.json).endpoints.pipeline.containers == {
+      sentiment  = { task = "sentiment", model = "sentiment", order = 2 }
+      similarity = { task = "similarity", model = "similarity", order = 0 }
+    }
+    error_message = "Who reads the catalog must see which container of a Serial endpoint comes first."
+  }
+}
+
 run "a_missing_release_says_which_task_writes_it" {
   command = plan
 

@@ -90,6 +90,10 @@ def blue(name: str, says: str, /, mode: str = "Direct", **values: Any) -> Case:
     return endpoint(name, says, mode=mode, variants={"blue": variant(**values)})
 
 
+def deployed(name: str, says: str, /, count: int = 2, **deployment: object) -> Case:
+    return endpoint(name, says, variants={"blue": variant(instance_count=count)}, deployment=deployment)
+
+
 SUBNETS = {"subnet_ids": ["subnet-1"], "security_group_ids": []}
 
 CASES = [
@@ -215,11 +219,31 @@ CASES = [
     ),
     endpoint("no-rollback-alarm", "1 to 10 alarm names", rollback_alarm_names=[]),
     endpoint("strategy", 'not "BIG_BANG"', deployment={"strategy": "BIG_BANG"}),
-    endpoint("canary-step", "1 to 50 for CANARY", deployment={"strategy": "CANARY", "step_percent": 51}),
-    endpoint("linear-step", "10 to 50 for LINEAR", deployment={"strategy": "LINEAR", "step_percent": 9}),
-    endpoint("rolling-step", "5 to 50 for ROLLING", deployment={"strategy": "ROLLING", "step_percent": 4}),
-    endpoint("deployment-wait", "between 0 and 3600 seconds", deployment={"wait_seconds": 3601}),
-    endpoint("deployment-timeout", "between 600 and 28800 seconds", deployment={"timeout_seconds": 599}),
+    deployed("canary-step", "1 to 50 for CANARY", strategy="CANARY", step_percent=51),
+    deployed("linear-step", "10 to 50 for LINEAR", strategy="LINEAR", step_percent=9, wait_seconds=0),
+    deployed("rolling-step", "5 to 50 for ROLLING", strategy="ROLLING", step_percent=4, wait_seconds=0),
+    deployed("canary-of-one", "instance_count of at least 2; too few: blue", count=1, strategy="CANARY"),
+    deployed("linear-of-one", "instance_count of at least 2; too few: blue", count=1, strategy="LINEAR"),
+    endpoint(
+        "rolling-a-b-test",
+        "one variant only; this one has 2",
+        variants={"a": variant(), "b": variant()},
+        deployment={"strategy": "ROLLING"},
+    ),
+    deployed("deployment-wait", "zero or more", wait_seconds=-1),
+    deployed(
+        "linear-beyond-the-provider",
+        "10 step(s) of wait_seconds = 300, and termination_wait_seconds = 120, may take 2700 seconds",
+        strategy="LINEAR",
+        step_percent=10,
+    ),
+    deployed("canary-beyond-the-provider", "2 step(s)", strategy="CANARY", wait_seconds=1300),
+    deployed("termination-beyond-the-provider", "1 step(s)", termination_wait_seconds=2401),
+    deployed("deployment-timeout", "between 600 and 3300 seconds", timeout_seconds=599),
+    deployed("timeout-beyond-the-provider", "between 600 and 3300 seconds", timeout_seconds=3301),
+    deployed(
+        "timeout-below-the-waits", "longer than all waits together", timeout_seconds=600, wait_seconds=600
+    ),
     endpoint("vpc-without-groups", "at least one subnet id and one security group id", vpc=SUBNETS),
     endpoint("key-alias", "not an alias or an id", kms={"key_arn": "alias/serving"}),
     endpoint("capture-url", "such as s3://<bucket>/captured/<endpoint>", data_capture={"s3_uri": "/tmp"}),
@@ -255,6 +279,18 @@ CASES = [
                     "control": variant({"sentiment": {"model": "sentiment"}}),
                     "candidate": variant({"sentiment": {"model": "similarity"}}),
                 },
+            }
+        },
+    ),
+    case(
+        "canary-that-may-shrink-to-one",
+        "modules/serving",
+        "autoscaling.min must be at least 2; it is not in: endpoints.korean-nlp",
+        endpoints={
+            "korean-nlp": {
+                **served(sentiment="sentiment", similarity="similarity"),
+                "autoscaling": {"min": 1, "max": 2, "invocations_per_instance": 600},
+                "deployment": {"strategy": "CANARY"},
             }
         },
     ),

@@ -8,12 +8,12 @@ terraform {
     }
   }
 
-  # Write here the bucket that `invoke foundation --env prod` printed as state_bucket.
+  # Write here the bucket that `invoke foundation --env prod` printed as state_bucket. No `encrypt = true`: that asks for
+  # S3's own keys (AES256), which the bucket refuses; an object that names no encryption gets the bucket's KMS key.
   backend "s3" {
     # bucket     = "serving-terraform-state-<account>-ap-northeast-2"
     key          = "serving/prod/terraform.tfstate"
     region       = "ap-northeast-2"
-    encrypt      = true
     use_lockfile = true
   }
 }

@@ -24,7 +24,8 @@ endpoints = {
     autoscaling = { min = 2, max = 6, invocations_per_instance = 3000 }
     alarms      = { server_error_percent = 0.5, latency_p99_ms = 300, memory_percent = 90, no_traffic_minutes = 60 }
 
-    # A tenth of the instances first, five minutes under the eyes of the alarms, then the rest.
+    # A tenth of the instances first, but at least a whole one, which of two is half; five minutes under the eyes of the
+    # alarms; then the rest.
     deployment = { strategy = "CANARY", step_percent = 10, wait_seconds = 300, termination_wait_seconds = 300 }
 
     # Containers without a way to the internet: subnets of two zones or more, with endpoints for S3, ECR, Logs and STS.

@@ -7,7 +7,7 @@ endpoints = {
   korean-nlp = {
     mode = "Direct"
 
-    # Instances like prod's, so that what is measured here holds there.
+    # Instances and updates like prod's, so that what is measured here holds there; a canary needs two instances.
     variants = {
       blue = {
         instance_type = "ml.m5.xlarge"
@@ -20,7 +20,7 @@ endpoints = {
       }
     }
 
-    autoscaling = { min = 1, max = 2, invocations_per_instance = 3000 }
+    autoscaling = { min = 2, max = 3, invocations_per_instance = 3000 }
     deployment  = { strategy = "CANARY", step_percent = 50, wait_seconds = 120 }
   }
 }

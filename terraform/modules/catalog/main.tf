@@ -4,7 +4,13 @@ locals {
     version     = 1
     environment = var.environment
     region      = var.region
-    endpoints   = var.endpoints
+
+    # An absent order is left out instead of null: it takes room in the parameter, and few endpoints are pipelines.
+    endpoints = { for key, endpoint in var.endpoints : key => merge(endpoint, {
+      containers = { for hostname, container in endpoint.containers : hostname => {
+        for field, value in container : field => value if value != null
+      } }
+    }) }
   })
 }
 

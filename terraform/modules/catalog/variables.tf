@@ -11,7 +11,7 @@ variable "region" {
 }
 
 variable "endpoints" {
-  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname."
+  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname; `order` is its place in a Serial endpoint."
   type = map(object({
     pattern       = string
     endpoint_name = string
@@ -20,6 +20,7 @@ variable "endpoints" {
     containers = map(object({
       task  = string
       model = string
+      order = optional(number)
     }))
   }))
   nullable = false

@@ -161,14 +161,14 @@ variable "deployment" {
     How an update shifts traffic from the old instances to the new. ALL_AT_ONCE, CANARY (step_percent first, then
     the rest) and LINEAR (step_percent at a time) start a whole second fleet; ROLLING replaces step_percent of the
     instances at a time. `wait_seconds` is how long the alarms are watched after each step, `termination_wait_seconds`
-    how long the old fleet is kept after the last one.
+    how long the old fleet is kept after the last one. After `timeout_seconds` SageMaker gives up and rolls back.
   EOT
   type = object({
     strategy                 = optional(string, "ALL_AT_ONCE")
-    step_percent             = optional(number, 10)
+    step_percent             = optional(number, 20)
     wait_seconds             = optional(number, 300)
     termination_wait_seconds = optional(number, 120)
-    timeout_seconds          = optional(number, 3600)
+    timeout_seconds          = optional(number, 3300)
   })
   default  = {}
   nullable = false
@@ -187,17 +187,46 @@ variable "deployment" {
     error_message = "deployment.step_percent must be a whole number: 1 to 50 for CANARY, 10 to 50 for LINEAR, 5 to 50 for ROLLING."
   }
 
+  # A step is at most half of a variant's instances (SageMaker API, TrafficRoutingConfig), and at least one of them.
   validation {
-    condition = (
-      var.deployment.wait_seconds >= 0 && var.deployment.wait_seconds <= 3600 &&
-      var.deployment.termination_wait_seconds >= 0 && var.deployment.termination_wait_seconds <= 3600
-    )
-    error_message = "deployment.wait_seconds and deployment.termination_wait_seconds must each lie between 0 and 3600 seconds."
+    condition = contains(["CANARY", "LINEAR"], var.deployment.strategy) ? alltrue([
+      for variant in values(var.variants) : variant.instance_count >= 2
+    ]) : true
+    error_message = "deployment.strategy \"${var.deployment.strategy}\" shifts at most half of a variant's instances at a time, so every variant needs an instance_count of at least 2; too few: ${join(", ", [for name, variant in var.variants : name if variant.instance_count < 2])}. Raise instance_count, or write strategy = \"ALL_AT_ONCE\"."
   }
 
   validation {
-    condition     = var.deployment.timeout_seconds >= 600 && var.deployment.timeout_seconds <= 28800
-    error_message = "deployment.timeout_seconds must lie between 600 and 28800 seconds (8 hours)."
+    condition     = var.deployment.strategy == "ROLLING" ? length(var.variants) == 1 : true
+    error_message = "deployment.strategy \"ROLLING\" works for an endpoint of one variant only; this one has ${length(var.variants)}. Write strategy = \"ALL_AT_ONCE\", \"CANARY\" or \"LINEAR\"."
+  }
+
+  validation {
+    condition     = var.deployment.wait_seconds >= 0 && var.deployment.termination_wait_seconds >= 0
+    error_message = "deployment.wait_seconds and deployment.termination_wait_seconds must be zero or more."
+  }
+
+  # The AWS provider waits 60 minutes for an endpoint and cannot be told otherwise; a quarter of an hour of that is
+  # for the new instances to start.
+  validation {
+    condition = (
+      lookup({ CANARY = 2, LINEAR = ceil(100 / max(var.deployment.step_percent, 1)), ROLLING = ceil(100 / max(var.deployment.step_percent, 1)) }, var.deployment.strategy, 1) * var.deployment.wait_seconds +
+      var.deployment.termination_wait_seconds <= 2700
+    )
+    error_message = "deployment waits too long: ${lookup({ CANARY = 2, LINEAR = ceil(100 / max(var.deployment.step_percent, 1)), ROLLING = ceil(100 / max(var.deployment.step_percent, 1)) }, var.deployment.strategy, 1)} step(s) of wait_seconds = ${var.deployment.wait_seconds}, and termination_wait_seconds = ${var.deployment.termination_wait_seconds}, may take 2700 seconds (45 minutes) together, because the AWS provider gives up on an update after 60 minutes. Lower wait_seconds or termination_wait_seconds, or take fewer steps with a higher step_percent."
+  }
+
+  # The limits leave SageMaker five of the provider's 60 minutes to roll back.
+  validation {
+    condition     = var.deployment.timeout_seconds >= 600 && var.deployment.timeout_seconds <= 3300
+    error_message = "deployment.timeout_seconds must lie between 600 and 3300 seconds (55 minutes): later the AWS provider would have given up on the update."
+  }
+
+  validation {
+    condition = (
+      lookup({ CANARY = 2, LINEAR = ceil(100 / max(var.deployment.step_percent, 1)), ROLLING = ceil(100 / max(var.deployment.step_percent, 1)) }, var.deployment.strategy, 1) * var.deployment.wait_seconds +
+      var.deployment.termination_wait_seconds < var.deployment.timeout_seconds
+    )
+    error_message = "deployment.timeout_seconds must be longer than all waits together: ${lookup({ CANARY = 2, LINEAR = ceil(100 / max(var.deployment.step_percent, 1)), ROLLING = ceil(100 / max(var.deployment.step_percent, 1)) }, var.deployment.strategy, 1)} step(s) of wait_seconds, and termination_wait_seconds. Raise it (3300 is the default and the most), or wait less."
   }
 }
 

@@ -127,6 +127,10 @@ module "catalog" {
     endpoint_name = module.multi_container_endpoint[key].name
     mode          = endpoint.mode
     variants      = keys(endpoint.variants)
-    containers    = local.containers[key]
+
+    # Only a pipeline has an order.
+    containers = { for hostname, container in local.containers[key] : hostname => merge(container, {
+      order = endpoint.mode == "Serial" ? coalesce(container.order, 0) : null # 0 is multi_container_endpoint's default
+    }) }
   } }
 }

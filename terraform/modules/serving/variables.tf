@@ -85,6 +85,17 @@ variable "endpoints" {
     ])))}. The release holds: ${join(", ", try(keys(var.release.models), []))}. Correct the name, or run `invoke release --env ${var.environment}` to release the model."
   }
 
+  # The smallest fleet counts: autoscaling may have shrunk a variant to `min` by the time of the next update.
+  validation {
+    condition = alltrue([for endpoint in values(var.endpoints) :
+      contains(["CANARY", "LINEAR"], coalesce(endpoint.deployment.strategy, "ALL_AT_ONCE")) ? try(endpoint.autoscaling.min, 2) >= 2 : true
+    ])
+    error_message = "Strategies CANARY and LINEAR shift at most half of a variant's instances at a time, so autoscaling.min must be at least 2; it is not in: ${join(", ", [
+      for key, endpoint in var.endpoints : "endpoints.${key}"
+      if contains(["CANARY", "LINEAR"], coalesce(endpoint.deployment.strategy, "ALL_AT_ONCE")) && try(endpoint.autoscaling.min, 2) < 2
+    ])}. Raise min, or write deployment = { strategy = \"ALL_AT_ONCE\" }."
+  }
+
   # Clients pick a container by its hostname before SageMaker picks the variant.
   validation {
     condition = alltrue([for endpoint in values(var.endpoints) :
