@@ -2,7 +2,7 @@
 
 Prints ratios and writes them, with the command, the versions and every single measurement, to
 ``.local/bench.json``. Figures depend on the machine and on what else it does; the two sides of a ratio were
-measured side by side. Nothing fails because of a figure.
+measured side by side. Nothing fails because of a figure, unless ``--check`` is given.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ sys.path[1:1] = [
 ]
 
 import servers  # noqa: E402
-from sections import SECTIONS, Result, Setup  # noqa: E402
+from results import Result, exit_status  # noqa: E402
+from sections import SECTIONS, Setup  # noqa: E402
 
 from serving.cpu import available_threads  # noqa: E402
 
@@ -60,6 +61,7 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=servers.ROOT / ".local/bench.json", help="where the JSON goes"
     )
+    parser.add_argument("--check", action="store_true", help="exit with status 1 when a target was missed")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then too
     started = time.perf_counter()
@@ -82,7 +84,7 @@ def main() -> int:
     print(f"\n{report['machine']}, {given.threads} threads; load {report['load_average_before']} before")
     print(", ".join(f"{name} {version}" for name, version in report["versions"].items()))
     print(f"Written to {given.output}; took {time.perf_counter() - started:.0f} s.")
-    return 0
+    return exit_status(results, check=given.check)
 
 
 def say(started: float, text: str) -> None:

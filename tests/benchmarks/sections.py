@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import load
 import servers
+from results import Result
 from texts import requests_for
 
 CLIENTS = 32
@@ -37,31 +38,6 @@ LITSERVE_UNBATCHED: Mapping[str, int | float] = {
     "workers": 2,
     "fast_queue": 1,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One line of the table. ``target``: what is wanted of ``value``, at least or at most; None: nothing."""
-
-    section: str
-    model: str
-    what: str
-    value: float
-    unit: str
-    target: float | None
-    at_least: bool
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def met(self) -> bool | None:
-        """Whether the target is reached; None where there is none."""
-        if self.target is None:
-            return None
-        return self.value >= self.target if self.at_least else self.value <= self.target
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form."""
-        return {**asdict(self), "met": self.met}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 _OPENING, _CLOSING = "“‘「『《〈([", "”’」』》〉)]"
 _BOUNDARY = re.compile(
     r"""
-      [.!?…。！？]+ [”’」』》〉)\]"']* (?=\s|$)      # a mark, perhaps a closing quote, then a blank
+    (?<![.!?…。！？]) [.!?…。！？]+ [”’」』》〉)\]"']* (?=\s|$)   # marks, a closing quote, a blank
     | (?<=[가-힣]) [.!?]+ (?=[가-힣])               # "…했다.그는": a mark between Hangul without a blank
     | (?<=[가-힣] 니다) (?=\s+ (?!라고|라며|라는|라면|만\b|고\b|하고))     # "…합니다 그리고": no mark at all
     """,
@@ -17,30 +19,38 @@ _NUMBERED = re.compile(r"(?:^|\s)\(?\d{1,2}\.$")  # "1." opens an item of a list
 _ABBREVIATION = re.compile(r"(?:^|[\s(])(?:[A-Za-z]\.)*(?:[A-Z]|Mr|Mrs|Ms|Dr|St|No|vs|Inc|Corp|Co|Ltd)\.$")
 
 
-def split_sentences(text: str) -> list[str]:
-    """The sentences of `text` in order, stripped, without empty ones.
+#: Characters before a mark that are searched for a number or an abbreviation: more than the longest one has.
+#: The whole sentence so far would make texts of nothing but abbreviations quadratic.
+_TAIL = 16
+
+
+def split_sentences(text: str, most: int | None = None) -> list[str]:
+    """The sentences of `text` in order, stripped, without empty ones: all of them, or the first `most`.
 
     A line break always ends a sentence.  Marks inside brackets or paired quotation marks do not, unless the
-    line's quotation marks are not paired.
+    line's quotation marks are not paired.  The time it takes grows with the length of the text, no faster.
     """
-    return [sentence for line in text.splitlines() for sentence in _split_line(line)]
+    sentences = (sentence for line in text.splitlines() for sentence in _split_line(line))
+    return list(islice(sentences, most))
 
 
-def _split_line(line: str) -> list[str]:
+def _split_line(line: str) -> Iterator[str]:
     protected = _quoted(line)
-    sentences = []
     start = 0
     for match in _BOUNDARY.finditer(line):
         end = match.end()
-        if protected[match.start()] if match.start() < len(line) else False:
+        if match.start() < len(line) and protected[match.start()]:
             continue
-        candidate = line[start:end]
-        if _NUMBERED.search(candidate) or _ABBREVIATION.search(candidate):
+        # Bounds rather than a slice: `^` then stands for the start of the line only.  No sentence but the
+        # line's first begins with anything that may follow it: a blank or Hangul comes after each boundary.
+        tail = max(start, end - _TAIL)
+        if _NUMBERED.search(line, tail, end) or _ABBREVIATION.search(line, tail, end):
             continue
-        sentences.append(candidate.strip())
+        if sentence := line[start:end].strip():
+            yield sentence
         start = end
-    sentences.append(line[start:].strip())
-    return [sentence for sentence in sentences if sentence]
+    if rest := line[start:].strip():
+        yield rest
 
 
 def _quoted(line: str) -> list[bool]:

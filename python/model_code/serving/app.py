@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import orjson
@@ -24,6 +25,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Scope: TypeAlias = dict[str, Any]
 
 _JSON = "application/json"
+#: For clients that read slowly what they are told at the end.
+_LAST_ANSWERS_S = 1.0
 _METHODS = {"/ping": ("GET", "HEAD"), "/metrics": ("GET", "HEAD"), "/invocations": ("POST",)}
 
 
@@ -53,8 +56,10 @@ class App:
                 await self._idle.wait()
         except TimeoutError:
             if self._invocations is not None:
-                self._invocations.batcher.fail_all(shutting_down)
-            await asyncio.sleep(0)  # the requests that were just ended write their answers
+                self._invocations.fail_all(shutting_down)
+            with suppress(TimeoutError):  # the requests that were just ended write their answers
+                async with asyncio.timeout(_LAST_ANSWERS_S):
+                    await self._idle.wait()
             return False
         return True
 

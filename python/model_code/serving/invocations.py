@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 from serving.batching import Batcher, model_failed
 from serving.classic_script import RawAnswer, RawRequest
 from serving.codecs import Batch, Codec, negotiate
-from serving.errors import ClientGone, ServingError
+from serving.errors import ClientGone, ServingError, deadline_exceeded
+from serving.interruption import Interruptible
 from serving.model_loader import LoadedModel
 from serving.settings import Settings
 from serving.threads import SerialThread
@@ -55,6 +56,7 @@ class Invocations:
         self._settings = settings
         self._preparation = SerialThread("prepare")
         self._held_bytes = 0
+        self._unqueued: set[Interruptible] = set()
         self._watchers: set[asyncio.Task[None]] = set()
 
     @property
@@ -65,6 +67,12 @@ class Invocations:
     def busy_seconds(self) -> float:
         """For how long one batch, or the preparation of one body, has been running."""
         return max(self._batcher.busy_seconds(), self._preparation.busy_seconds())
+
+    def fail_all(self, error: Callable[[], Exception]) -> None:
+        """End every request, wherever it is on its way, each with an error of its own."""
+        for block in list(self._unqueued):
+            block.fail(error())
+        self._batcher.fail_all(error)
 
     async def answer(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
         """Answer one request; raise ServingError, or ClientGone."""
@@ -109,13 +117,30 @@ class Invocations:
             body = await self._read(receive, deadline)
             if len(body) <= _INLINE_BYTES:
                 return self._prepare(decoder, body)
-            return await self._preparation.call(lambda: self._prepare(decoder, body))
+            return await self._prepare_beside(decoder, body, receive, deadline)
+
+    async def _prepare_beside(
+        self, decoder: Codec, body: bytes, receive: Receive, deadline: float
+    ) -> _Prepared:
+        """Prepare in the thread for it; what nobody waits for any more is skipped when its turn comes."""
+        async with Interruptible(deadline, self._at_deadline, self._unqueued) as block:
+            watcher = self._watch(receive, block.fail)
+            try:
+                return await self._preparation.call(lambda: self._prepare(decoder, body))
+            finally:
+                watcher.cancel()
 
     def _submit(self, prepared: _Prepared, receive: Receive, deadline: float) -> Ticket:
-        ticket = self._batcher.submit(prepared.items, prepared.sizes, deadline - time.monotonic())
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:  # a preparation on the event loop took all the time there was
+            raise self._at_deadline()
+        ticket = self._batcher.submit(prepared.items, prepared.sizes, remaining_s)
         if ticket.waits:
-            self._watch(receive, ticket)
+            self._watch(receive, ticket.fail)
         return ticket
+
+    def _at_deadline(self) -> ServingError:
+        return deadline_exceeded(self._settings.timeout_s)
 
     @contextmanager
     def _room_for(self, headers: Mapping[bytes, bytes]) -> Iterator[None]:
@@ -147,25 +172,26 @@ class Invocations:
     async def _read(self, receive: Receive, deadline: float) -> bytes:
         parts: list[bytes] = []
         size = 0
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGone
-                    part = message.get("body", b"")
-                    size += len(part)
-                    if size > self._settings.max_body_bytes:
-                        raise _too_large(size, self._settings.max_body_bytes)
-                    parts.append(part)
-                    if not message.get("more_body", False):
-                        return parts[0] if len(parts) == 1 else b"".join(parts)
-        except TimeoutError:
-            raise ServingError(
+
+        def too_late() -> ServingError:
+            return ServingError(
                 "DeadlineExceeded",
                 f"Only {size:,} bytes of the body came within {self._settings.timeout_s:g} s.",
                 headers={"Connection": "close"},
-            ) from None
+            )
+
+        async with Interruptible(deadline, too_late, self._unqueued):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                part = message.get("body", b"")
+                size += len(part)
+                if size > self._settings.max_body_bytes:
+                    raise _too_large(size, self._settings.max_body_bytes)
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _prepare(self, decoder: Codec, body: bytes) -> _Prepared:
         batch = decoder.decode(body) if body else Batch([])
@@ -197,17 +223,18 @@ class Invocations:
         request = self._model.task.parse_request(value)
         return request if self._model.prepare is None else self._model.prepare(request)
 
-    def _watch(self, receive: Receive, ticket: Ticket) -> None:
+    def _watch(self, receive: Receive, fail: Callable[[Exception], None]) -> asyncio.Task[None]:
         """Drop what waits when the client hangs up. The task ends with the response at the latest."""
 
         async def watch() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
-            ticket.fail(ClientGone())
+            fail(ClientGone())
 
         task = asyncio.get_running_loop().create_task(watch())
         self._watchers.add(task)
         task.add_done_callback(self._watchers.discard)
+        return task
 
     async def _wait(self, ticket: Ticket, batch: Batch, count: int) -> None:
         try:

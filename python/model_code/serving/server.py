@@ -68,7 +68,7 @@ def serve(settings: Settings) -> int:
     life = _Life(settings, listener, [model_thread], loading)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         status = runner.run(life.run())
-    if any(thread.busy_seconds() > 0 for thread in life.threads):
+    if life.busy():
         # A thread within native code may crash the interpreter's tear-down; all that matters has been
         # written.
         sys.stdout.flush()
@@ -117,6 +117,12 @@ class _Life:
         self._metrics = Metrics()
         self._status: asyncio.Future[int]
         self._app: App
+        self._invocations: Invocations | None = None
+
+    def busy(self) -> bool:
+        """Whether a handler is at work in some thread."""
+        running = any(thread.busy_seconds() > 0 for thread in self.threads)
+        return running or (self._invocations is not None and self._invocations.busy_seconds() > 0)
 
     async def run(self) -> int:
         """Serve; return the exit status."""
@@ -143,7 +149,8 @@ class _Life:
         model = loading.result()
         self.threads += [SerialThread(f"model-{number}") for number in range(1, model.concurrent_runs)]
         batcher = Batcher(model, self.threads, self._settings, self._metrics)
-        self._app.serve(Invocations(model, batcher, self._settings))
+        self._invocations = Invocations(model, batcher, self._settings)
+        self._app.serve(self._invocations)
         log.info(
             "Ready.", extra={"fields": {"model": model.name, "task": model.task.name if model.task else None}}
         )

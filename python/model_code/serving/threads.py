@@ -30,7 +30,12 @@ class SerialThread:
         self._inbox.put(function)
 
     async def call(self, function: Callable[[], Result]) -> Result:
-        """Run ``function`` in the thread and return what it returns, or raise what it raises."""
+        """Run ``function`` in the thread and return what it returns, or raise what it raises.
+
+        When the caller is cancelled before the function's turn, it is let go of at once and never run.
+        """
+        wanted = [function]
+        del function
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
 
@@ -45,14 +50,17 @@ class SerialThread:
         def work() -> None:
             result, error = None, None
             try:
-                if not future.cancelled():
+                for function in wanted[:]:
                     result = function()
             except BaseException as raised:  # handed to the caller, whatever it is
                 error = raised if not isinstance(raised, StopIteration) else RuntimeError(repr(raised))
             call_soon(loop, lambda: settle(result, error))
 
         self.post(work)
-        return await future
+        try:
+            return await future
+        finally:
+            wanted.clear()
 
     def touch(self) -> None:
         """Called within a posted function: it is making progress, so its time starts anew."""

@@ -42,7 +42,7 @@ def evaluate(texts: Sequence[str], weights: Path, wanted: int = 3, seed: int = 0
     generator = random.Random(seed)
     found: dict[str, list[float]] = {"chosen": [], "lead": [], "random": []}
     for text in texts:
-        sentences = split_sentences(text)[:MAX_SENTENCES]
+        sentences = split_sentences(text, MAX_SENTENCES)
         if len(sentences) < 3 * wanted + 1:
             continue
         rows = [encoder.tokenize(sentence) for sentence in sentences]

@@ -41,7 +41,7 @@ class SummarizationModel:
 
     def prepare(self, request: SummarizationRequest) -> SplitText:
         """Split the text into sentences (the first `MAX_SENTENCES` count) and cut these into tokens."""
-        sentences = split_sentences(request.text)[:MAX_SENTENCES]
+        sentences = split_sentences(request.text, MAX_SENTENCES)
         rows = [self._encoder.tokenize(sentence) for sentence in sentences]
         return SplitText(sentences, rows, request.max_sentences)
 

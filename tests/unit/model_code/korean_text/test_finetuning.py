@@ -17,8 +17,10 @@ LENGTHS = [1] * 40
 
 def line() -> nn.Linear:
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    return nn.Linear(1, 1)
+    model = nn.Linear(1, 1)
+    nn.init.zeros_(model.weight)  # no random start: every run takes the same steps
+    nn.init.zeros_(model.bias)
+    return model
 
 
 def loss_for(model: nn.Module):  # type: ignore[no-untyped-def]
@@ -35,7 +37,7 @@ def test_the_learning_rate_rises_and_then_falls_to_zero() -> None:
 def test_training_fits_the_rows_in_the_planned_number_of_steps() -> None:
     model = line()
     lines: list[str] = []
-    before = loss_for(model)(list(range(40))).item()
+    before = loss_for(model)(list(range(40))).item()  # about 4.2; training brings it to about 0.03
     assert fit(model, LENGTHS, loss_for(model), PLAN, report=lines.append) == 40
     assert loss_for(model)(list(range(40))).item() < before / 3
     assert lines[0].startswith("step 5/40")

@@ -281,7 +281,8 @@ async def test_a_thread_safe_model_runs_a_batch_a_thread_and_shares_out_what_wai
     model.gate.set()
     for ticket in tickets:
         await answers(ticket)
-    assert len(model.batches[2]) == 4, "half of what waits is left for the other thread"
+    # Which of the next two batches the model notes first is for the threads to race for.
+    assert [0, 1, 2, 3] in model.batches[2:], "half of what waits is left for the other thread"
 
 
 async def test_the_items_of_one_request_are_spread_over_the_threads_at_once() -> None:
