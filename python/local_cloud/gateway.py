@@ -192,10 +192,16 @@ class Gateway:
                 status=upstream.status, reason=upstream.reason, headers=_end_to_end(upstream.headers)
             )
             response.headers.setdefault("x-amzn-RequestId", request_id)
-            await response.prepare(request)
-            async for piece in upstream.content.iter_any():
-                await response.write(piece)
-            await response.write_eof()
+            try:
+                await response.prepare(request)
+                async for piece in upstream.content.iter_any():
+                    await response.write(piece)
+                await response.write_eof()
+            except aiohttp.ClientError:
+                # The answer has begun: the caller would take an error answer for the rest of it.
+                if request.transport is not None:
+                    request.transport.abort()
+                raise
         if response.status >= 500:
             log.error(
                 "%s %s of %s answered %s", request.method, request.path, _signed_for(request), response.status

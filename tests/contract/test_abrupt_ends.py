@@ -96,6 +96,29 @@ def test_callers_that_hang_up_midway_do_no_harm(cloud: Cloud, direct_endpoint: s
     assert answer["Body"].read() == b"first(still there?)"
 
 
+def test_a_caller_that_leaves_before_the_first_byte_of_a_stream_leaves_nothing_in_flight(
+    cloud: Cloud, direct_endpoint: str
+) -> None:
+    body = b"late-stream 1"
+    request = (
+        f"POST /endpoints/{direct_endpoint}/invocations-response-stream HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{cloud.info.port}\r\n"
+        "X-Amzn-SageMaker-Target-Container-Hostname: first\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    with socket.create_connection(("127.0.0.1", cloud.info.port), timeout=5) as connection:
+        connection.sendall(request)
+        assert eventually(lambda: in_flight(cloud, direct_endpoint) == 1)
+    assert eventually(lambda: in_flight(cloud, direct_endpoint) == 0)
+
+
+def in_flight(cloud: Cloud, endpoint: str) -> int:
+    state = lifecycle.status(cloud.directory)
+    assert state is not None
+    [found] = [entry for entry in state["endpoints"] if entry["name"] == endpoint]
+    return sum(instance["in_flight"] for variant in found["variants"] for instance in variant["instances"])
+
+
 def test_many_callers_at_once_each_get_their_own_answer(cloud: Cloud, direct_endpoint: str) -> None:
     runtime = cloud.client("sagemaker-runtime", max_pool_connections=32)
 

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from archives import ALWAYS_POSITIVE, CANNOT_LOAD, HANGS, RAISES
 from botocore.exceptions import ClientError
 from deployed import ROLE, SENTENCES, Deployment, wait_until_settled
+
+LOADS_WHEN_TOLD = ALWAYS_POSITIVE.replace(
+    "    return Model()",
+    """
+    import os, pathlib, time
+
+    give_up = time.monotonic() + 60
+    while not pathlib.Path(os.environ["MAY_LOAD"]).exists():
+        if time.monotonic() > give_up:
+            raise TimeoutError("nobody said that the model may load")
+        time.sleep(0.05)
+    return Model()
+""",
+)
+"""A model that loads once the file named by MAY_LOAD is there."""
 
 GOOD = json.dumps({"text": SENTENCES[0]}).encode()
 
@@ -98,15 +115,27 @@ def test_a_single_container_takes_no_target(deployment: Deployment, temporary_en
     assert error["Error"]["Code"] == "ValidationError"
 
 
-def test_an_endpoint_that_is_still_creating_says_so(deployment: Deployment, temporary_endpoint: Any) -> None:
-    slow = ALWAYS_POSITIVE.replace(
-        "    return Model()", "    import time\n    time.sleep(3)\n    return Model()"
-    )
-    container = {"Image": deployment.image, "ModelDataUrl": deployment.upload_model(slow)}
+def test_an_endpoint_that_is_still_creating_says_so(
+    deployment: Deployment, temporary_endpoint: Any, tmp_path: Path
+) -> None:
+    gate = tmp_path / "the-test-has-asked"
+    container = {
+        "Image": deployment.image,
+        "ModelDataUrl": deployment.upload_model(LOADS_WHEN_TOLD),
+        "Environment": {"MAY_LOAD": str(gate)},  # a container of the local environment is a process of ours
+    }
     endpoint = temporary_endpoint([container], wait=False)
-    error = refusal_of(deployment, EndpointName=endpoint, TargetContainerHostname=None)
+    target = {"EndpointName": endpoint, "TargetContainerHostname": None}
+    try:
+        error = refusal_of(deployment, **target)
+    finally:
+        gate.touch()
     assert error["Error"]["Code"] == "ValidationError"
-    assert endpoint in error["Error"]["Message"]
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert re.search(f"Endpoint {endpoint} of account .* not found.*Creating", error["Error"]["Message"])
+    description = wait_until_settled(deployment.client("sagemaker"), endpoint)
+    assert description["EndpointStatus"] == "InService", description.get("FailureReason")
+    assert json.load(invoke(deployment, **target)["Body"])["predicted_label"] == "Pos"
 
 
 def test_a_handler_that_raises_fails_only_the_request_that_made_it(

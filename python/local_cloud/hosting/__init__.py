@@ -16,6 +16,7 @@ from local_cloud.hosting.errors import (
 )
 from local_cloud.hosting.fleet import Fleet, Hosting
 from local_cloud.hosting.specs import (
+    ByteStream,
     ContainerSpec,
     ContainerState,
     ContainerStatus,
@@ -30,6 +31,7 @@ from local_cloud.hosting.specs import (
 )
 
 __all__ = [
+    "ByteStream",
     "ContainerSpec",
     "ContainerState",
     "ContainerStatus",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Self
 
 from local_cloud.hosting import reasons
 from local_cloud.hosting.container import Container
 from local_cloud.hosting.errors import InvocationTimedOut, ModelError
 from local_cloud.hosting.instance import Instance
-from local_cloud.hosting.proxy import Answer, ConnectFailed, Proxy, ProxyError, TimedOut
-from local_cloud.hosting.specs import HostingSettings, InvokeRequest, InvokeResponse
+from local_cloud.hosting.proxy import Answer, AnswerStream, ConnectFailed, Proxy, ProxyError, TimedOut
+from local_cloud.hosting.specs import ByteStream, HostingSettings, InvokeRequest, InvokeResponse
 from local_cloud.hosting.telemetry.invocations import ContainerMetrics
 
 MAX_ORIGINAL_MESSAGE_CHARACTERS: Final = 4_000
@@ -25,6 +25,47 @@ _CLOSED_SESSION = "X-Amzn-SageMaker-Closed-Session-Id"
 
 class NothingSent(Exception):
     """The first container took no connection: the request may safely go to another instance."""
+
+
+class InstanceStream:
+    """A container's streamed answer, and the place of its request in the instance.
+
+    The place is given up once, however the stream ends: read to its end, failed, or closed, be it before the
+    first piece. Therefore an object and not an async generator, whose body never runs if it is closed first.
+    """
+
+    def __init__(
+        self,
+        pieces: AnswerStream,
+        *,
+        leave: Callable[[], None],
+        as_model_error: Callable[[ProxyError], Awaitable[ModelError]],
+    ) -> None:
+        self._pieces = pieces
+        self._leave = leave
+        self._as_model_error = as_model_error
+        self._closed = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Raises ModelError (InvocationTimedOut)."""
+        try:
+            return await anext(self._pieces)
+        except ProxyError as error:
+            await self.aclose()
+            raise await self._as_model_error(error) from error
+        except BaseException:  # the end of the stream, and a cancelled reader
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._leave()
+        await self._pieces.aclose()
 
 
 class Invocation:
@@ -72,8 +113,8 @@ class Invocation:
                 )
                 content_type = answer.headers.get("Content-Type")
                 if not isinstance(answer.body, bytes):
-                    streaming = True
                     pieces = self._stream(instance, container, answer.body)
+                    streaming = True
                     return self._response(answer, pieces, content_type)
                 body = answer.body
             return self._response(answer, body, content_type)
@@ -126,22 +167,15 @@ class Invocation:
             raise self._model_error(container, status, text)
         return answer
 
-    async def _stream(
-        self, instance: Instance, container: Container, pieces: AsyncIterator[bytes]
-    ) -> AsyncIterator[bytes]:
-        try:
-            async for piece in pieces:
-                yield piece
-        except TimedOut as error:
-            raise self._timed_out(container) from error
-        except ProxyError as error:
-            raise self._model_error(container, 0, await _with_exit(error, container)) from error
-        finally:
-            instance.leave()
+    def _stream(self, instance: Instance, container: Container, pieces: AnswerStream) -> InstanceStream:
+        async def as_model_error(error: ProxyError) -> ModelError:
+            if isinstance(error, TimedOut):
+                return self._timed_out(container)
+            return self._model_error(container, 0, await _with_exit(error, container))
 
-    def _response(
-        self, answer: Answer, body: bytes | AsyncIterator[bytes], content_type: str | None
-    ) -> InvokeResponse:
+        return InstanceStream(pieces, leave=instance.leave, as_model_error=as_model_error)
+
+    def _response(self, answer: Answer, body: bytes | ByteStream, content_type: str | None) -> InvokeResponse:
         headers = answer.headers
         return InvokeResponse(
             status=answer.status,

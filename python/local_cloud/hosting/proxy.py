@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 
@@ -35,13 +35,53 @@ class TimedOut(ProxyError):
     """The answer was not complete in time."""
 
 
+class AnswerStream:
+    """The body of an answer in the pieces it comes in; each raises TimedOut or BrokenOff as ``invoke`` does.
+
+    An object, not an async generator: closing a generator that was never started runs none of its body, and
+    the connection would stay open.
+    """
+
+    def __init__(self, answer: aiohttp.ClientResponse, deadline: float, timeout_s: float) -> None:
+        self._answer = answer
+        self._deadline = deadline
+        self._timeout_s = timeout_s
+        self._closed = False  # aiohttp calls an answer closed while its last pieces still wait to be read
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._closed:
+            raise StopAsyncIteration
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                piece = await self._answer.content.readany()
+        except BaseException as error:
+            await self.aclose()
+            if isinstance(error, TimeoutError):
+                raise TimedOut(f"no complete answer within {self._timeout_s:g} s") from error
+            if isinstance(error, aiohttp.ClientError | OSError):
+                raise _broken_off(error) from error
+            raise
+        if not piece:
+            await self.aclose()
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """End the connection, read to its end or not. Idempotent."""
+        self._closed = True
+        self._answer.close()
+
+
 @dataclass(slots=True)
 class Answer:
-    """A container's answer. ``body`` is an iterator where a stream was asked for and the status is 2xx."""
+    """A container's answer. ``body`` is a stream where one was asked for and the status is 2xx."""
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AnswerStream
 
 
 class Proxy:
@@ -80,7 +120,7 @@ class Proxy:
                     f"http://127.0.0.1:{port}/invocations", data=body, headers=headers, allow_redirects=False
                 )
                 if stream and 200 <= answer.status < 300:
-                    return Answer(answer.status, answer.headers, _pieces(answer, deadline, timeout_s))
+                    return Answer(answer.status, answer.headers, AnswerStream(answer, deadline, timeout_s))
                 try:
                     content = await _read_all(answer)
                 except BaseException:
@@ -92,9 +132,7 @@ class Proxy:
         except aiohttp.ClientConnectorError as error:
             raise ConnectFailed("the container takes no connection") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise BrokenOff(
-                f"the connection broke off before the answer was complete: {_describe(error)}"
-            ) from error
+            raise _broken_off(error) from error
 
     async def close(self) -> None:
         await self._session.close()
@@ -116,22 +154,8 @@ async def _read_all(answer: aiohttp.ClientResponse) -> bytes:
     return b"".join(pieces)
 
 
-async def _pieces(answer: aiohttp.ClientResponse, deadline: float, timeout_s: float) -> AsyncIterator[bytes]:
-    try:
-        while True:
-            async with asyncio.timeout_at(deadline):
-                piece = await answer.content.readany()
-            if not piece:
-                return
-            yield piece
-    except TimeoutError as error:
-        raise TimedOut(f"no complete answer within {timeout_s:g} s") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise BrokenOff(
-            f"the connection broke off before the answer was complete: {_describe(error)}"
-        ) from error
-    finally:
-        answer.close()
+def _broken_off(error: Exception) -> BrokenOff:
+    return BrokenOff(f"the connection broke off before the answer was complete: {_describe(error)}")
 
 
 def _describe(error: Exception) -> str:

@@ -6,12 +6,12 @@ builds an :class:`InvokeRequest` from every InvokeEndpoint. Nothing here knows A
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from serving_contracts import limits
 
@@ -152,16 +152,28 @@ class InvokeRequest:
     received_at: float | None = None
 
 
+class ByteStream(Protocol):
+    """The pieces of a streamed answer, as they come."""
+
+    def __aiter__(self) -> Self: ...
+
+    def __anext__(self) -> Awaitable[bytes]: ...
+
+    def aclose(self) -> Awaitable[None]:
+        """Give up what is left. Frees all that the stream holds, also if no piece was ever asked for.
+        Idempotent."""
+
+
 @dataclass(slots=True)
 class InvokeResponse:
     """A container's 2xx answer.
 
-    ``body`` is an async iterator only for ``stream=True``; it must be read to its end or closed
-    (``aclose``), else the container's connection stays open. It may raise ``ModelError`` midway.
+    ``body`` is a stream only for ``stream=True``; it must be read to its end or closed, else the request
+    counts as in flight and the container's connection stays open. It may raise ``ModelError`` midway.
     """
 
     status: int
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | ByteStream
     content_type: str | None
     invoked_variant: str
     custom_attributes: str | None = None

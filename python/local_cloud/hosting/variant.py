@@ -67,6 +67,7 @@ class Variant:
         self._desired_count = spec.instance_count
         self._assets = _Assets()
         self._changing = asyncio.Lock()
+        self._stopped = False
         self._turn = 0
         self._starting: list[asyncio.Task[None]] = []
         self._streams: list[LogStream] = []
@@ -121,7 +122,8 @@ class Variant:
 
     async def stop(self, drain_s: float) -> None:
         """Finish what is running, end all instances, and give the models back. Instances that are still
-        starting are given up."""
+        starting are given up, and none is started any more."""
+        self._stopped = True
         for task in self._starting:
             task.cancel()
         async with self._changing:
@@ -162,13 +164,15 @@ class Variant:
     async def _add(self, count: int) -> None:
         if count <= 0:
             return
+        if self._stopped:  # while the images and models were fetched, or while this waited for its turn
+            raise self._was_stopped()
         new = [self._make_instance() for _ in range(count)]
         tasks = [asyncio.create_task(instance.start(self.spec.startup_timeout_s)) for instance in new]
         self._starting = tasks
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             if any(task.cancelled() for task in tasks):
-                raise DeploymentFailed(f"Variant {self.spec.name} was stopped while its containers started.")
+                raise self._was_stopped()
             errors = [task.exception() for task in tasks if task.done()]
             details: dict[str, str] = {}
             for error in errors:
@@ -186,6 +190,9 @@ class Variant:
         finally:
             self._starting = []
         self.instances.extend(new)
+
+    def _was_stopped(self) -> DeploymentFailed:
+        return DeploymentFailed(f"Variant {self.spec.name} was stopped while its containers started.")
 
     async def _abandon(self, instances: Sequence[Instance], tasks: Sequence[asyncio.Task[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -18,7 +18,13 @@ from local_cloud.hosting.errors import DeploymentFailed
 from local_cloud.hosting.specs import HostedFleet, VariantSpec, VariantState
 from local_cloud.sagemaker.deployment import check_instance_count, variant_specs, with_retained_properties
 from local_cloud.sagemaker.endpoint import Deployment, Endpoint, EndpointStatus
-from local_cloud.sagemaker.errors import already_exists, in_progress, not_found, validation_exception
+from local_cloud.sagemaker.errors import (
+    already_exists,
+    in_progress,
+    not_found,
+    stopping,
+    validation_exception,
+)
 from local_cloud.sagemaker.resources import Arns, Collection
 
 log = logging.getLogger(__name__)
@@ -40,6 +46,7 @@ class Endpoints:
         self._clock = clock
         self._by_name: dict[str, Endpoint] = {}
         self._gone: Callable[[str], None] = lambda arn: None
+        self._closing = False
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(list(self._by_name.values()))
@@ -70,6 +77,7 @@ class Endpoints:
         Raises:
             AwsError: the name is taken, the configuration is missing or not hosted locally.
         """
+        self._refuse_if_closing()
         if name.lower() in self._by_name:
             raise already_exists("endpoint", self.arn(name))
         deployment = self._deployment(name, config_name)
@@ -124,6 +132,7 @@ class Endpoints:
         Raises:
             AwsError: no such endpoint, or a change of it is in progress.
         """
+        self._refuse_if_closing()
         endpoint = self.get(name)
         if endpoint.status not in (EndpointStatus.IN_SERVICE, EndpointStatus.FAILED):
             raise in_progress(endpoint.arn)
@@ -131,7 +140,8 @@ class Endpoints:
         self._run(endpoint, self._take_down(endpoint))
 
     async def close(self) -> None:
-        """Cancels what is in progress and stops every fleet, all at once."""
+        """Cancels what is in progress and stops every fleet, all at once; further changes are refused."""
+        self._closing = True
         endpoints = list(self._by_name.values())
         tasks = [endpoint.task for endpoint in endpoints if endpoint.task is not None]
         for task in tasks:
@@ -144,7 +154,13 @@ class Endpoints:
                 log.error("a fleet did not stop cleanly", exc_info=result)
         self._by_name.clear()
 
+    def _refuse_if_closing(self) -> None:
+        # The gateway answers until the last fleet has stopped; a change begun meanwhile would outlive us.
+        if self._closing:
+            raise stopping()
+
     def _changeable(self, name: str) -> tuple[Endpoint, Deployment]:
+        self._refuse_if_closing()
         endpoint = self.get(name)
         if endpoint.status is EndpointStatus.FAILED:
             raise validation_exception(

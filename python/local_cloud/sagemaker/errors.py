@@ -61,6 +61,11 @@ def not_found(kind: str, arn: str) -> AwsError:
     return validation_exception(f'Could not find {kind} "{arn}".')
 
 
+def stopping() -> AwsError:
+    """A change that arrives while the local cloud ends: nothing would be left of it."""
+    return AwsError("ServiceUnavailable", 503, "The local cloud is stopping; start it again and repeat this.")
+
+
 def too_many_instances(instance_type: str, asked: int, limit: int) -> AwsError:
     """More instances of one variant than the local cloud starts, in the words of AWS's quota."""
     return AwsError(

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -25,7 +25,7 @@ from local_cloud.hosting.errors import (
     NotReady,
     UnknownTarget,
 )
-from local_cloud.hosting.specs import HostedFleet, InvokeRequest, InvokeResponse
+from local_cloud.hosting.specs import ByteStream, HostedFleet, InvokeRequest, InvokeResponse
 from local_cloud.sagemaker import event_stream
 from local_cloud.sagemaker.endpoint import Endpoint, EndpointStatus
 from local_cloud.sagemaker.endpoints import Endpoints
@@ -199,7 +199,7 @@ def _plain_response(answer: InvokeResponse, body: bytes, request_id: str) -> web
 
 
 async def _stream_response(
-    request: web.BaseRequest, answer: InvokeResponse, body: AsyncIterator[bytes], request_id: str
+    request: web.BaseRequest, answer: InvokeResponse, body: ByteStream, request_id: str
 ) -> web.StreamResponse:
     headers = _response_headers(answer, request_id) | {"Content-Type": event_stream.CONTENT_TYPE}
     if answer.content_type is not None:
@@ -226,9 +226,7 @@ async def _stream_response(
     except ConnectionError:
         log.info("the caller left before the end of a streamed answer")
     finally:
-        close = getattr(body, "aclose", None)
-        if close is not None:
-            await close()
+        await body.aclose()
     return response
 
 

@@ -160,9 +160,12 @@ class _Checker:
         keys, values = _Checker(), _Checker()
         for key, entry in value.items():
             keys.value(shape.key, key, "")
-            values.value(shape.value, entry, f"{path}.{key}")
+            if entry is None:
+                values.faults.append(_fault("null", f"{path}.{key}", "Member must not be null"))
+            else:
+                values.value(shape.value, entry, f"{path}.{key}")
         # AWS reports a map's keys and values as constraints of the map itself.
-        for inner, noun in ((keys, "keys"), (values, "values")):
+        for inner, noun in ((keys, "keys"), (values, "value")):
             constraints = sorted(
                 {fault.split("constraint: ", 1)[1] for fault in inner.faults if "constraint: " in fault}
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from local_cloud.clock import Clock
@@ -71,7 +71,7 @@ class FakeFleet:
         return InvokeResponse(200, body, "text/plain", self.variants[0].name)
 
 
-async def _pieces(pieces: Sequence[bytes | Exception]) -> AsyncIterator[bytes]:
+async def _pieces(pieces: Sequence[bytes | Exception]) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
         if isinstance(piece, Exception):
             raise piece

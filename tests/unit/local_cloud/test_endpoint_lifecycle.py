@@ -347,5 +347,27 @@ async def test_closing_ends_every_fleet_and_every_task(
     assert fake_hosting.fleets[0].stopped
 
 
+async def test_a_change_that_arrives_while_the_cloud_ends_is_refused(
+    plane: ControlPlane, with_config: Call, fake_hosting: FakeHosting
+) -> None:
+    await in_service(plane, with_config)
+    fake_hosting.fleets[0].may_stop.clear()
+    closing = asyncio.create_task(plane.close())
+    await asyncio.sleep(0)
+    wishes = [{"VariantName": "blue", "DesiredWeight": 1}]
+    for change, name, members in (
+        ("CreateEndpoint", "new", {"EndpointConfigName": "c1"}),
+        ("UpdateEndpoint", "e", {"EndpointConfigName": "c2"}),
+        ("UpdateEndpointWeightsAndCapacities", "e", {"DesiredWeightsAndCapacities": wishes}),
+        ("DeleteEndpoint", "e", {}),
+    ):
+        with pytest.raises(AwsError, match="is stopping") as refusal:
+            with_config(change, EndpointName=name, **members)
+        assert (refusal.value.code, refusal.value.http_status) == ("ServiceUnavailable", 503)
+    fake_hosting.fleets[0].may_stop.set()
+    await closing
+    assert len(fake_hosting.fleets) == 1
+
+
 def test_the_status_page_is_ready_for_json(plane: ControlPlane) -> None:
     assert json.loads(json.dumps(plane.state())) == []

@@ -96,6 +96,13 @@ def refusal(plane: ControlPlane, operation: str, request: object) -> AwsError:
         ),
         pytest.param(
             "CreateModel",
+            {"ModelName": "m", "PrimaryContainer": {"Image": "i", "Environment": {"A": None, "B": "b"}}},
+            "at 'primaryContainer.environment' failed to satisfy constraint: "
+            "Map value must satisfy constraint: [Member must not be null]",
+            id="a value of a map that is null",
+        ),
+        pytest.param(
+            "CreateModel",
             {"ModelName": "m", "Contaners": []},
             "Unknown member 'Contaners': must be one of: ModelName, PrimaryContainer, Containers",
             id="a member that does not exist",

@@ -193,7 +193,44 @@ async def test_a_closed_stream_frees_its_instance(world: World, start: Start) ->
     response = await fleet.invoke(request("stream 100000", stream=True))
     assert not isinstance(response.body, bytes)
     await anext(response.body)
-    await response.body.aclose()  # type: ignore[attr-defined]
+    await response.body.aclose()
+    assert fleet.describe()[0].instances[0].in_flight == 0
+    with pytest.raises(StopAsyncIteration):
+        await anext(response.body)
+
+
+async def test_a_stream_that_is_closed_before_its_first_piece_frees_its_instance_once(
+    world: World, start: Start
+) -> None:
+    fleet = await start(world.variant())
+    response = await fleet.invoke(request("stream 100000", stream=True))
+    other = await fleet.invoke(request("stream 1", stream=True))
+    assert not isinstance(response.body, bytes)
+    assert not isinstance(other.body, bytes)
+    assert fleet.describe()[0].instances[0].in_flight == 2
+    for _ in range(2):
+        await response.body.aclose()
+        assert fleet.describe()[0].instances[0].in_flight == 1
+    assert b"".join([piece async for piece in other.body]) == b"piece 0\n"
+    await other.body.aclose()
+    assert fleet.describe()[0].instances[0].in_flight == 0
+
+
+async def test_a_cancelled_reader_of_a_stream_frees_its_instance(world: World, start: Start) -> None:
+    fleet = await start(world.variant())
+    response = await fleet.invoke(request("pausing-stream 30", stream=True))
+    stream = response.body
+    assert not isinstance(stream, bytes)
+    assert await anext(stream) == b"piece 0\n"
+
+    async def read() -> bytes:
+        return await anext(stream)
+
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
     assert fleet.describe()[0].instances[0].in_flight == 0
 
 

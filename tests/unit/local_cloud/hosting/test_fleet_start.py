@@ -252,3 +252,17 @@ async def test_a_stop_gives_up_a_start_that_is_under_way(world: World, hosting: 
         with pytest.raises(DeploymentFailed, match="was stopped while its containers started"):
             await start
     assert running_toys(world) == []
+
+
+async def test_a_stop_while_images_and_models_are_fetched_lets_nothing_start(
+    world: World, hosting: Hosting
+) -> None:
+    fleet = hosting.fleet("demo", [world.variant()])
+    start = asyncio.create_task(fleet.start())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        await fleet.stop()
+        with pytest.raises(DeploymentFailed, match="was stopped"):
+            await start
+    assert fleet.describe()[0].instances == ()
+    assert running_toys(world) == []

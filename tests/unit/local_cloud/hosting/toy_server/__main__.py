@@ -52,6 +52,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif word == "stream":
             self._stream(int(rest))
+        elif word == "late-stream":
+            time.sleep(float(rest))
+            self._stream(3)
+        elif word == "pausing-stream":
+            self._stream(2, pause_s=float(rest))
         elif word == "sleep":
             time.sleep(float(rest))
             self._answer(200, b"slept")
@@ -87,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _stream(self, pieces: int) -> None:
+    def _stream(self, pieces: int, pause_s: float = 0) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Transfer-Encoding", "chunked")
@@ -95,6 +100,7 @@ class Handler(BaseHTTPRequestHandler):
         for number in range(pieces):
             piece = f"piece {number}\n".encode()
             self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+            time.sleep(pause_s)
         if MODE == "breaks-streams":
             self.close_connection = True
             return
