@@ -10,6 +10,10 @@ from delivery.errors import DeliveryError
 from delivery.namespaces import images, local, models
 from delivery.task_support import HELP, command, confirmation, environment_of, job_for
 
+SOURCE_HELP = (
+    "model=source, such as sentiment=hub: take the weights of that [sources.…] of model.toml; "
+    "sentiment=hub@<40 hex digits> takes that commit (may be given several times)"
+)
 IMAGE_HELP = "name=uri@sha256:…; take this image in place of building one (may be given several times)"
 
 
@@ -24,8 +28,13 @@ def doctor(_: Context, env: str = "local") -> None:
 
 @command(
     changes="package models, build images, write the release file, plan, apply and call every endpoint",
-    iterable=["image"],
-    help={**HELP, "image": IMAGE_HELP, "smoke": "call every endpoint afterwards"},
+    iterable=["image", "source"],
+    help={
+        **HELP,
+        "image": IMAGE_HELP,
+        "source": SOURCE_HELP,
+        "smoke": "call every endpoint afterwards",
+    },
 )
 def deploy(
     _: Context,
@@ -33,12 +42,14 @@ def deploy(
     yes: bool = False,
     smoke: bool = True,
     image: list[str] | None = None,
+    source: list[str] | None = None,
     verbose: bool = False,
 ) -> None:
     """Bring an environment to what this repository says: package, images, release, plan, apply, smoke."""
     from delivery.deploy import deploy as run
 
-    run(job_for(env, verbose=verbose, image=image), confirm=confirmation(yes), smoke=smoke)
+    job = job_for(env, verbose=verbose, image=image, source=source)
+    run(job, confirm=confirmation(yes), smoke=smoke)
 
 
 @command(help={"env": HELP["env"], "destroy": "plan to destroy everything", "verbose": HELP["verbose"]})
@@ -87,29 +98,41 @@ def foundation(_: Context, env: str = "local", yes: bool = False, verbose: bool 
 
 @command(
     changes="archive models",
+    iterable=["source"],
     help={
         "env": "upload to this environment's bucket (default: only archive, into .local/archives)",
         "model": "only this model (default: all)",
-        "source": "where the weights come from: repository, or a [sources.…] of model.toml such as hub",
+        "source": SOURCE_HELP,
     },
 )
-def package(_: Context, env: str = "", model: str = "", source: str = "repository") -> None:
+def package(_: Context, env: str = "", model: str = "", source: list[str] | None = None) -> None:
     """Make each model's model.tar.gz: the same input gives the same bytes, stored under their hash."""
     from delivery.package_task import package as run
 
-    run(env, model, source)
+    run(env, model, source or [])
 
 
 @command(
     changes="upload archives, push images and write the release file",
-    iterable=["image"],
-    help={"env": HELP["env"], "image": IMAGE_HELP, "verbose": HELP["verbose"]},
+    iterable=["image", "source"],
+    help={
+        "env": HELP["env"],
+        "image": IMAGE_HELP,
+        "source": SOURCE_HELP,
+        "verbose": HELP["verbose"],
+    },
 )
-def release(_: Context, env: str = "local", image: list[str] | None = None, verbose: bool = False) -> None:
+def release(
+    _: Context,
+    env: str = "local",
+    image: list[str] | None = None,
+    source: list[str] | None = None,
+    verbose: bool = False,
+) -> None:
     """Package, build and push, then write digests and archives to the release file. Deploys nothing."""
     from delivery.deploy import release_only
 
-    release_only(job_for(env, verbose=verbose, image=image))
+    release_only(job_for(env, verbose=verbose, image=image, source=source))
 
 
 @command(help={"env": HELP["env"]})

@@ -31,6 +31,7 @@ def deploy(job: Job, *, confirm: Callable[[str], bool], smoke: bool = True) -> b
         Whether Terraform changed anything.
     """
     environment = job.environment
+    models = steps.chosen_models(job)
     if environment.is_local:
         ensure_running(environment.project, job.reporter)
         forget_stale_state(job)
@@ -39,13 +40,13 @@ def deploy(job: Job, *, confirm: Callable[[str], bool], smoke: bool = True) -> b
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="deploy") as pool:
         building = pool.submit(steps.build_images, job)
         initialising = pool.submit(steps.init, job, terraform)
-        preparing = pool.submit(steps.prepare_archives, job) if environment.is_local else None
+        preparing = pool.submit(steps.prepare_archives, job, models) if environment.is_local else None
         founding = pool.submit(ensure_foundation, job)
         try:
             foundation = founding.result()
             if preparing:
                 preparing.result()
-            archives = steps.package(job, foundation)
+            archives = steps.package(job, foundation, models)
             image_uris = steps.push_images(job, foundation, building.result())
             steps.release(job, archives, image_uris)
             initialising.result()
@@ -129,12 +130,13 @@ def apply_kept_plan(job: Job) -> None:
 
 def release_only(job: Job) -> None:
     """``invoke release``: everything up to the release file."""
+    models = steps.chosen_models(job)
     if job.environment.is_local:
         ensure_running(job.environment.project, job.reporter)
         forget_stale_state(job)
     foundation = ensure_foundation(job)
     built = steps.build_images(job)
-    archives = steps.package(job, foundation)
+    archives = steps.package(job, foundation, models)
     steps.release(job, archives, steps.push_images(job, foundation, built))
 
 

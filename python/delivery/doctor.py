@@ -39,7 +39,7 @@ Check = Callable[[Environment], Finding]
 def examine(environment: Environment) -> Iterator[Finding]:
     """Every finding for an environment. A check that breaks is a finding too."""
     checks: list[Check] = [python, installer, terraform, provider, disk, weights]
-    checks += [port, local_cloud] if environment.is_local else [credentials, foundation]
+    checks += [port, local_cloud] if environment.is_local else [endpoints, credentials, foundation]
     for check in checks:
         try:
             finding = check(environment)
@@ -49,6 +49,8 @@ def examine(environment: Environment) -> Iterator[Finding]:
         except DeliveryError as error:
             found = error.message + (f" ({error.cause})" if error.cause else "")
             yield Finding(check.__name__.replace("_", " "), False, found, error.next_step or "")
+            if check is endpoints:
+                return
 
 
 def report(name: str) -> bool:
@@ -154,6 +156,12 @@ def local_cloud(environment: Environment) -> Finding:
     if is_running(environment.project):
         return Finding("local cloud", True, f"running at {cloud.url} since {cloud.identity}")
     return Finding("local cloud", True, "its process is gone; `invoke deploy` starts a new one")
+
+
+def endpoints(environment: Environment) -> Finding:
+    """Whether calls to AWS would reach AWS."""
+    environment.check_endpoint_urls()
+    return Finding("endpoints", True, "none leads to this machine")
 
 
 def credentials(environment: Environment) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from delivery.errors import DeliveryError
 from delivery.project import Project
 
 LOCAL = "local"
+RELEASE_FILE = "release.auto.tfvars.json"
 LOCAL_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 _AMBIENT_CREDENTIALS = (
     "AWS_PROFILE",
@@ -29,6 +32,31 @@ _REGION = re.compile(r'^\s*region\s*=\s*"([a-z0-9-]+)"', re.MULTILINE)
 _REGION_DEFAULT = re.compile(r'variable\s+"region"\s*\{[^}]*?default\s*=\s*"([a-z0-9-]+)"', re.DOTALL)
 _BACKEND = re.compile(r'backend\s+"s3"\s*\{(.*?)\}', re.DOTALL)
 _BUCKET = re.compile(r"^\s*bucket\s*=", re.MULTILINE)
+
+
+def loopback_endpoints(environ: Mapping[str, str]) -> dict[str, str]:
+    """``AWS_ENDPOINT_URL`` and ``AWS_ENDPOINT_URL_<SERVICE>`` that lead to this machine, by name."""
+    return {
+        name: url
+        for name, url in sorted(environ.items())
+        if (name == "AWS_ENDPOINT_URL" or name.startswith("AWS_ENDPOINT_URL_")) and _is_loopback(url)
+    }
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    except ValueError:  # no URL at all: whoever uses it will say so
+        return False
+    host = host.rstrip(".")
+    if host in ("localhost", "localhost.localdomain") or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
 
 
 def _first(pattern: re.Pattern[str], path: Path) -> str | None:
@@ -87,8 +115,14 @@ class Environment:
 
     @property
     def release_file(self) -> Path:
-        """Image digests and model archives: the variable ``release``."""
-        return self.root / "release.auto.tfvars.json"
+        """Image digests and model archives: the variable ``release``.
+
+        That of an environment in AWS lies in its root, where Terraform finds it and git keeps it. That of the
+        local cloud is state of this machine, beside Terraform's, so that two local clouds of one checkout (a
+        demo and a test) do not share it.
+        """
+        folder = self.project.terraform_state_dir / self.name if self.is_local else self.root
+        return folder / RELEASE_FILE
 
     @property
     def state_names(self) -> tuple[str, str]:
@@ -134,6 +168,27 @@ class Environment:
                 next_step=f"`invoke foundation --env {self.name}` makes it; write its state_bucket there",
             )
 
+    def check_endpoint_urls(self) -> None:
+        """Refuses to act on the local cloud in the name of an environment in AWS.
+
+        SDKs and Terraform follow ``AWS_ENDPOINT_URL`` wherever it leads, so a shell that was set up for the
+        local cloud would deploy there and call it ``prod``.
+
+        Raises:
+            DeliveryError: this is not the local environment, and such a variable leads to this machine.
+        """
+        if self.is_local:
+            return
+        found = loopback_endpoints(os.environ)
+        if not found:
+            return
+        placeholders = [name for name, value in LOCAL_CREDENTIALS.items() if os.environ.get(name) == value]
+        raise DeliveryError(
+            f"Environment {self.name!r} is in AWS, but this shell sends AWS calls to this machine.",
+            cause="\n".join(f"{name}={url}" for name, url in found.items()),
+            next_step=f"unset {' '.join([*found, *placeholders])}",
+        )
+
     def local_cloud(self) -> LocalCloud:
         """The running local cloud.
 
@@ -152,7 +207,12 @@ class Environment:
 
         For the local cloud the credentials are dummies and every ambient one is removed, so that nothing
         meant for it can ever reach a real account.
+
+        Raises:
+            DeliveryError: no local cloud was started; or this is an environment in AWS, and the shell leads
+                its calls to this machine.
         """
+        self.check_endpoint_urls()
         if not self.is_local:
             return {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
         cloud = self.local_cloud()
@@ -169,7 +229,12 @@ class Environment:
         }
 
     def client(self, service: str) -> Any:
-        """A boto3 client for this environment."""
+        """A boto3 client for this environment.
+
+        Raises:
+            DeliveryError: as :meth:`aws_variables`.
+        """
+        self.check_endpoint_urls()
         if self.is_local:
             cloud = self.local_cloud()
             return _client(service, cloud.region, cloud.url)

@@ -53,6 +53,10 @@ class Project:
         return self.local_dir / "archives"
 
     @property
+    def sources_dir(self) -> Path:
+        return self.local_dir / "sources"
+
+    @property
     def terraform_state_dir(self) -> Path:
         return self.local_dir / "terraform"
 

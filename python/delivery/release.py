@@ -89,6 +89,7 @@ def write_release(path: Path, release: Release) -> bool:
     text = release.dump()
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -1,5 +1,5 @@
-"""The smoke test: every container of every endpoint gets its model's known inputs, and must answer as
-expected.
+"""The smoke test: every container of every variant of every endpoint gets its model's known inputs, and must
+answer as expected. What cannot be called is a fault as well: a test that asked nothing proves nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from delivery.console import Reporter
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
 from delivery.model_folder import ModelFolder, SmokeCase, find_models
-from serving_contracts.catalog import Catalog, CatalogEndpoint
+from delivery.smoke_targets import Target, read_variants, targets
+from serving_contracts.catalog import Catalog
 from serving_contracts.tasks import find_task
 
 SHOWN_CHARACTERS = 44
@@ -25,17 +26,19 @@ SHOWN_CHARACTERS = 44
 
 @dataclass(frozen=True, slots=True)
 class SmokeResult:
-    """One call of one container.
+    """One call of one container, or what was not called and why.
 
     Attributes:
+        variant: the production variant; empty where the endpoint has none.
         container: its hostname; empty for a serial pipeline.
-        request: the request as JSON.
+        request: the request as JSON; empty when nothing was called.
         answer: the answer as JSON, None when the call failed.
         seconds: from the call to the parsed answer.
         faults: what is wrong with it; empty when it is as expected.
     """
 
     endpoint: str
+    variant: str
     container: str
     task: str
     request: Mapping[str, Any]
@@ -43,25 +46,36 @@ class SmokeResult:
     seconds: float
     faults: tuple[str, ...]
 
+    @property
+    def place(self) -> str:
+        """Endpoint, variant and container, for people."""
+        return "/".join(part for part in (self.endpoint, self.variant, self.container or self.task) if part)
+
 
 def run_smoke(environment: Environment, reporter: Reporter) -> list[SmokeResult]:
     """Calls everything in the catalog and prints a table.
 
     Raises:
-        DeliveryError: an endpoint did not answer, or answered otherwise than model.toml demands.
+        DeliveryError: an endpoint did not answer, or answered otherwise than model.toml demands; or something
+            was not called, because there is nothing to ask it or nothing is deployed.
     """
     with reporter.step("smoke") as step:
         with connect(environment) as session:
             catalog = session.catalog
         models = {model.name: model for model in find_models(environment.project)}
         results = list(call_everything(environment, catalog, models))
+        if not results:
+            raise DeliveryError(
+                f"Environment {environment.name!r} has no endpoint that could be called.",
+                cause="its catalog is empty",
+                next_step=f"see terraform/envs/{environment.name}/terraform.tfvars, then `invoke deploy`",
+            )
         wrong = [result for result in results if result.faults]
-        step.outcome = (
-            f"{len(results)} calls, {len(wrong)} wrong" if wrong else f"{len(results)} calls, all as expected"
-        )
+        calls = sum(bool(result.request) for result in results)
+        step.outcome = f"{calls} calls, {len(wrong)} wrong" if wrong else f"{calls} calls, all as expected"
     print_results(reporter, results)
     if wrong:
-        faults = [f"{r.endpoint}/{r.container or r.task}: {fault}" for r in wrong for fault in r.faults]
+        faults = [f"{result.place}: {fault}" for result in wrong for fault in result.faults]
         raise DeliveryError(
             "The smoke test failed.",
             cause="\n".join(faults),
@@ -75,49 +89,63 @@ def run_smoke(environment: Environment, reporter: Reporter) -> list[SmokeResult]
 def call_everything(
     environment: Environment, catalog: Catalog, models: Mapping[str, ModelFolder]
 ) -> Iterator[SmokeResult]:
-    """One result a smoke case of each container (Direct), or of each endpoint's last model (otherwise)."""
+    """For each variant of each endpoint: a result a smoke case of each container (Direct) or of the pipeline,
+    and a result with a fault for whatever cannot be called.
+
+    Raises:
+        DeliveryError: SageMaker does not say what is deployed.
+    """
     for name, endpoint in sorted(catalog.endpoints.items()):
-        for container, task, cases in targets(endpoint, models):
-            for case in cases:
-                yield call(environment, name, endpoint.endpoint_name, container, task, case)
-
-
-def targets(
-    endpoint: CatalogEndpoint, models: Mapping[str, ModelFolder]
-) -> Iterator[tuple[str | None, str, Sequence[SmokeCase]]]:
-    """Which container to call (None: the endpoint as a whole), for which task, with which cases."""
-    for hostname, entry in sorted(endpoint.containers.items()):
-        if entry.task not in endpoint.tasks or entry.model not in models:
-            continue
-        yield (hostname if endpoint.mode == "Direct" else None), entry.task, models[entry.model].smoke_cases
-        if endpoint.mode != "Direct":
-            return  # a pipeline is called once, as a whole
+        for target in targets(endpoint, read_variants(environment, endpoint), models):
+            if not target.cases:
+                yield SmokeResult(
+                    name,
+                    target.variant,
+                    target.container or "",
+                    target.answered,
+                    {},
+                    None,
+                    0.0,
+                    (target.obstacle,),
+                )
+            for case in target.cases:
+                yield call(environment, name, endpoint.endpoint_name, target, case)
 
 
 def call(
-    environment: Environment,
-    endpoint: str,
-    endpoint_name: str,
-    container: str | None,
-    task: str,
-    case: SmokeCase,
+    environment: Environment, endpoint: str, endpoint_name: str, target: Target, case: SmokeCase
 ) -> SmokeResult:
-    """Calls one container through the client library and judges the answer."""
+    """Calls one target through the client library and judges the answer."""
     from serving_clients import ServingError
 
-    contract = find_task(task)
     started = time.perf_counter()
     answer: Mapping[str, Any] | None = None
     try:
+        asked, answered = find_task(target.asked), find_task(target.answered)
         client = endpoint_client(environment, endpoint_name)
-        body = orjson.dumps(contract.dump_request(contract.parse_request(dict(case.request))))
-        response = client.invoke(body, content_type="application/json", target_container=container)
-        answer = contract.dump_answer(contract.parse_answer(orjson.loads(response.body)))
-        faults = tuple(judge(answer, case.expect))
+        response = client.invoke(
+            orjson.dumps(asked.dump_request(asked.parse_request(dict(case.request)))),
+            content_type="application/json",
+            target_container=target.container,
+            target_variant=target.variant or None,
+        )
+        answer = answered.dump_answer(answered.parse_answer(orjson.loads(response.body)))
+        faults = list(judge(answer, case.expect))
+        if target.variant and response.invoked_variant != target.variant:
+            faults.append(f"variant {response.invoked_variant!r} answered in place of {target.variant!r}")
     except (ServingError, ValueError) as error:
-        faults = (f"{type(error).__name__}: {error}",)
+        faults = [f"{type(error).__name__}: {error}"]
     seconds = time.perf_counter() - started
-    return SmokeResult(endpoint, container or "", task, case.request, answer, seconds, faults)
+    return SmokeResult(
+        endpoint,
+        target.variant,
+        target.container or "",
+        target.answered,
+        case.request,
+        answer,
+        seconds,
+        tuple(faults),
+    )
 
 
 def judge(answer: Mapping[str, Any], expect: Mapping[str, Any]) -> Iterator[str]:
@@ -142,10 +170,17 @@ def judge(answer: Mapping[str, Any], expect: Mapping[str, Any]) -> Iterator[str]
 
 def print_results(reporter: Reporter, results: Sequence[SmokeResult]) -> None:
     """The calls as a table."""
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    table.add_column("", min_width=1)
+    # Expanded, for only then do the long texts share what the other columns leave.
+    table = Table(box=None, pad_edge=False, show_edge=False, expand=True)
+    table.add_column("", min_width=1, no_wrap=True)
     table.add_column("endpoint", no_wrap=True, min_width=_widest(result.endpoint for result in results))
     table.add_column("container", no_wrap=True, min_width=_widest(result.container for result in results))
+    # A column that says the same in every line of an endpoint tells nothing.
+    several = len({(result.endpoint, result.variant) for result in results}) > len(
+        {result.endpoint for result in results}
+    )
+    if several:
+        table.add_column("variant", no_wrap=True, min_width=_widest(result.variant for result in results))
     for heading in ("request", "answer"):
         table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column("ms", justify="right", no_wrap=True, min_width=6)
@@ -154,11 +189,12 @@ def print_results(reporter: Reporter, results: Sequence[SmokeResult]) -> None:
             "[red]✗[/]" if result.faults else "[green]✓[/]",
             result.endpoint,
             result.container or "(pipeline)",
+            *([result.variant] if several else []),
             shorten(readable_request(result.request)),
             shorten(
                 readable_answer(result.answer) if result.answer is not None else "; ".join(result.faults)
             ),
-            f"{result.seconds * 1000:.1f}",
+            f"{result.seconds * 1000:.1f}" if result.request else "",
         )
     reporter.console.print(table, soft_wrap=False)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from delivery import images, packaging
 from delivery.console import Reporter
-from delivery.environments import Environment
+from delivery.environments import RELEASE_FILE, Environment
 from delivery.errors import DeliveryError
 from delivery.foundation import Foundation
 from delivery.model_folder import ModelFolder, find_models
+from delivery.model_sources import SourceChoice, with_sources
 from delivery.packaging import Archive
 from delivery.plan_summary import PlanSummary, summarise
 from delivery.project import Project
@@ -29,20 +30,30 @@ class Job:
 
     Attributes:
         image_overrides: image name → URI by digest, given by the caller in place of a build.
+        sources: model → where its weights come from, where that is not the repository.
     """
 
     environment: Environment
     binary: TerraformBinary
     reporter: Reporter
     image_overrides: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, SourceChoice] = field(default_factory=dict)
+
+
+def chosen_models(job: Job) -> list[ModelFolder]:
+    """Every model, with its weights from where the job says; fetches them where they are not here yet."""
+    project = job.environment.project
+    return with_sources(job.sources, find_models(project), project.sources_dir, job.reporter)
 
 
 def package(job: Job, foundation: Foundation, models: Sequence[ModelFolder] | None = None) -> dict[str, str]:
-    """Archives the models and uploads those that the bucket does not have. Returns model → ``s3://`` URI."""
+    """Archives the models (default: :func:`chosen_models`) and uploads those that the bucket does not have.
+    Returns model → ``s3://`` URI.
+    """
     uris: dict[str, str] = {}
     project = job.environment.project
+    found = chosen_models(job) if models is None else models
     with job.reporter.step("package") as step:
-        found = find_models(project) if models is None else models
         if not found:
             raise DeliveryError(
                 "There is no model to package.",
@@ -68,11 +79,10 @@ def package(job: Job, foundation: Foundation, models: Sequence[ModelFolder] | No
     return uris
 
 
-def prepare_archives(job: Job) -> None:
+def prepare_archives(job: Job, models: Sequence[ModelFolder]) -> None:
     """Compresses in advance what a fresh local cloud will be missing; later steps find it made."""
-    project = job.environment.project
-    for model in find_models(project):
-        packaging.build_archive(model, project.archives_dir)
+    for model in models:
+        packaging.build_archive(model, job.environment.project.archives_dir)
 
 
 def archive_only(reporter: Reporter, project: Project, models: Sequence[ModelFolder]) -> list[Archive]:
@@ -162,6 +172,8 @@ def environment_terraform(job: Job) -> Terraform:
     """Terraform on the environment's root module."""
     environment = job.environment
     environment.check_backend()
+    if environment.is_local:
+        _remove_leftover_release(job)
     data_dir = environment.project.terraform_state_dir / environment.name
     state = data_dir / STATE_FOLDER / "terraform.tfstate"
     return Terraform(
@@ -170,8 +182,26 @@ def environment_terraform(job: Job) -> Terraform:
         data_dir=data_dir,
         environment=environment.aws_variables(),
         backend_config={"path": str(state)} if environment.is_local else {},
+        # In AWS Terraform finds the file by itself, in the root.
+        var_files=[environment.release_file] if environment.is_local else [],
         verbose=job.reporter.verbose,
     )
+
+
+def _remove_leftover_release(job: Job) -> None:
+    """Earlier versions wrote the local release into the root, where Terraform would read it in place of a
+    release that is not made yet.
+    """
+    leftover = job.environment.root / RELEASE_FILE
+    if leftover.is_file():
+        leftover.unlink(missing_ok=True)
+        told = job.environment.project.show
+        job.reporter.line(
+            " ",
+            "release",
+            f"{told(leftover)} removed: the local release is {told(job.environment.release_file)}",
+            style="dim",
+        )
 
 
 def init(job: Job, terraform: Terraform) -> None:

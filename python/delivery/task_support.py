@@ -76,22 +76,37 @@ def debugging() -> bool:
 
 
 def environment_of(name: str) -> Environment:
-    """The environment called ``name`` in this checkout."""
-    return find_environment(Project.here(), name)
+    """The environment called ``name`` in this checkout.
+
+    Raises:
+        DeliveryError: there is none; or it is in AWS, and the shell leads AWS calls to this machine.
+    """
+    environment = find_environment(Project.here(), name)
+    environment.check_endpoint_urls()
+    return environment
 
 
-def job_for(name: str, *, verbose: bool = False, image: list[str] | None = None) -> Job:
+def job_for(
+    name: str,
+    *,
+    verbose: bool = False,
+    image: list[str] | None = None,
+    source: list[str] | None = None,
+) -> Job:
     """A job for the environment called ``name``, with the Terraform of this machine.
 
     Raises:
-        DeliveryError: no such environment; no Terraform, or one that is too old.
+        DeliveryError: as :func:`environment_of`; ``image`` or ``source`` is not understood; no Terraform, or
+            one that is too old.
     """
     from delivery.images import parse_overrides
+    from delivery.model_sources import parse_sources
 
     environment = environment_of(name)
+    images, sources = parse_overrides(image or []), parse_sources(source or [])
     binary = find_terraform()
     check_version(binary.version())
-    return Job(environment, binary, Reporter(verbose=verbose), parse_overrides(image or []))
+    return Job(environment, binary, Reporter(verbose=verbose), images, sources)
 
 
 def confirmation(yes: bool) -> Callable[[str], bool]:

@@ -37,9 +37,9 @@ from delivery.terraform_process import run_process
 
 INIT_TIMEOUT_S = 600.0
 PLAN_TIMEOUT_S = 900.0
-APPLY_TIMEOUT_S = (
-    3600.0  # a SageMaker endpoint may take 8 minutes a container start, and rolls back after that
-)
+# The AWS provider itself waits 60 minutes for an endpoint and then says what is wrong with it. This deadline
+# lies well behind that one, so that the provider's own message comes and Terraform saves its state unhurried.
+APPLY_TIMEOUT_S = 75 * 60.0
 SHOW_TIMEOUT_S = 300.0
 
 STATE_FOLDER = (
@@ -91,7 +91,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the librar
         data_dir: ``TF_DATA_DIR``: providers and backend settings of this root.
         environment: variables for Terraform and its providers, on top of ``os.environ``; None removes one.
         backend_config: ``-backend-config`` settings for ``init``.
-        var_files: ``-var-file`` of ``plan``, beside the root's own ``terraform.tfvars``.
+        var_files: ``-var-file`` of ``plan``, beside the root's own ``terraform.tfvars``. One that is not
+            there when planning is left out: the root itself says what it lacks. A saved plan holds its
+            variables, so ``apply`` gets none.
         verbose: print every event of Terraform's.
     """
 
@@ -169,8 +171,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the librar
             "detailed_exitcode": IsFlagged,
             "out": str(path),
         }
-        if self._var_files:
-            options["var_file"] = [str(file) for file in self._var_files]
+        if var_files := [str(file) for file in self._var_files if file.is_file()]:
+            options["var_file"] = var_files
         if destroy:
             options["destroy"] = IsFlagged
         done = self.run("plan", step=step, timeout_s=PLAN_TIMEOUT_S, accept=(0, 2), **options)

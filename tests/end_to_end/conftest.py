@@ -11,10 +11,13 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from deployed import REPOSITORY, ROLE, Deployment, free_port, wait_until_settled
+
+ENDPOINT = "serving-local-korean-nlp"
 
 
 @pytest.fixture(scope="session")
@@ -41,22 +44,38 @@ def deployment() -> Iterator[Deployment]:
     blank.invoke_task("local.down")
     try:
         deployed = blank.invoke_task("deploy", "--env", "local")
-        assert deployed.returncode == 0, f"invoke deploy --env local failed:\n{deployed.stdout[-6000:]}"
-        release = json.loads((REPOSITORY / "terraform/envs/local/release.auto.tfvars.json").read_text())[
-            "release"
-        ]
+        if deployed.returncode != 0:
+            log = _keep_logs(blank, deployed.stdout)
+            pytest.fail(
+                f"invoke deploy --env local failed; all of it and the logs of the local cloud: {log}\n"
+                f"It ended with:\n{deployed.stdout[-6000:]}",
+                pytrace=False,
+            )
+        release = json.loads(blank.release_file.read_text())["release"]
         archive = release["models"]["sentiment"]["archive"]
         yield Deployment(
             url=environment["AWS_ENDPOINT_URL"],
             environment=environment,
             directory=directory,
-            endpoint_name="serving-local-korean-nlp",
+            endpoint_name=ENDPOINT,
             image=release["images"]["nlp_onnx"],
             bucket=archive.removeprefix("s3://").split("/", 1)[0],
             deploy_output=deployed.stdout,
         )
     finally:
         blank.invoke_task("local.down")
+
+
+def _keep_logs(failed: Deployment, output: str) -> Path:
+    """Writes what a failed deployment said to a file, before the local cloud takes its logs along."""
+    parts = {"invoke deploy": output}
+    for arguments in ([], ["--endpoint", ENDPOINT]):
+        told = failed.invoke_task("local.logs", "--lines", "1000", *arguments, deadline_s=60)
+        parts[" ".join(["invoke local.logs", *arguments])] = told.stdout
+    path = failed.directory / "failed-deploy.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"===== {title}\n{text}\n" for title, text in parts.items()), encoding="utf-8")
+    return path
 
 
 @pytest.fixture

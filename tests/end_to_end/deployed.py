@@ -42,6 +42,11 @@ class Deployment:
     bucket: str
     deploy_output: str
 
+    @property
+    def release_file(self) -> Path:
+        """Image digests and archives of this environment, and of no other that runs on this machine."""
+        return self.directory / "terraform" / "local" / "release.auto.tfvars.json"
+
     def client(self, service: str, *, read_timeout: float = 70) -> Any:
         """A plain boto3 client: only the endpoint URL tells it from one that talks to AWS."""
         return boto3.client(

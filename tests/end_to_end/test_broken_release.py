@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import REPOSITORY, SENTENCES, Deployment
-
-RELEASE_FILE = REPOSITORY / "terraform/envs/local/release.auto.tfvars.json"
+from deployed import SENTENCES, Deployment
 
 
 @pytest.fixture
 def release_file(deployment: Deployment) -> Iterator[Path]:
     """The local environment's release file, brought back and deployed again after the test."""
-    written = RELEASE_FILE.read_bytes()
-    yield RELEASE_FILE
-    RELEASE_FILE.write_bytes(written)
+    written = deployment.release_file.read_bytes()
+    yield deployment.release_file
+    deployment.release_file.write_bytes(written)
     repaired = deployment.invoke_task("deploy", "--env", "local")
     assert repaired.returncode == 0, repaired.stdout[-4000:]
 

@@ -121,7 +121,7 @@ variable "release" {
 
   validation {
     condition     = var.release != null
-    error_message = "There is no release for environment \"${var.environment}\" yet. Run `invoke release --env ${var.environment}`: it builds images and archives and writes terraform/envs/${var.environment}/release.auto.tfvars.json."
+    error_message = "There is no release for environment \"${var.environment}\" yet. Run `invoke release --env ${var.environment}`: it builds images and archives and writes release.auto.tfvars.json."
   }
 
   validation {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import sys
 from collections.abc import Callable
@@ -34,6 +35,13 @@ expect = {{ predicted_label = "Pos", score = {{ min = 0.5, max = 1 }} }}
 """
 
 
+@pytest.fixture(autouse=True)
+def shell_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on where the shell that runs it sends calls to AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A checkout with one model called ``mood``."""
@@ -54,6 +62,12 @@ def write_model(project: Project, name: str) -> Path:
     (shared / "__init__.py").write_text("", encoding="utf-8")
     (shared / "clean.py").write_text("def clean(text): return text.strip()\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def other_model(project: Project) -> Path:
+    """The folder of a second model of the checkout, called ``other``."""
+    return write_model(project, "other")
 
 
 @pytest.fixture
@@ -79,3 +93,31 @@ def executable(tmp_path: Path) -> Callable[[str, str], Path]:
         return path
 
     return write
+
+
+FETCHER = """
+import argparse, pathlib
+def main(arguments):
+    parser = argparse.ArgumentParser()
+    for name in ("--id", "--revision", "--output"):
+        parser.add_argument(name, required=True)
+    given = parser.parse_args(arguments)
+    if given.revision not in ("0123abc", "a" * 40):
+        parser.exit(1, "no such revision")
+    (pathlib.Path(given.output) / "model.bin").write_text(given.id + "@" + given.revision)
+    return 0
+"""
+
+
+@pytest.fixture
+def fetcher(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model whose source is fetched by a module of the test's."""
+    module = tmp_path / "modules" / "fetcher_of_the_test.py"
+    module.parent.mkdir()
+    module.write_text(FETCHER)
+    monkeypatch.syspath_prepend(str(module.parent))
+    monkeypatch.delitem(sys.modules, "fetcher_of_the_test", raising=False)
+    toml = project.model_code_dir / "mood" / "model.toml"
+    text = toml.read_text(encoding="utf-8")
+    toml.write_text(text.replace("[[smoke", 'entry = "fetcher_of_the_test:main"\n[[smoke'), encoding="utf-8")
+    return toml

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import tarfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -16,8 +19,9 @@ from delivery.deploy import apply_kept_plan, ensure_foundation, forget_stale_sta
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
 from delivery.foundation import Foundation, foundation_terraform, read_foundation
+from delivery.model_sources import parse_sources
 from delivery.project import Project
-from delivery.release import Release, write_release
+from delivery.release import Release, read_release, write_release
 from delivery.steps import Job
 from delivery.terraform import STATE_FOLDER
 from delivery.terraform_binary import TerraformBinary
@@ -115,6 +119,29 @@ def test_the_release_names_every_model_and_is_written_once(project: Project, rep
     stamp = job.environment.release_file.stat().st_mtime_ns
     steps.release(job, {"mood": "s3://b/k"}, {"nlp_onnx": URI})
     assert job.environment.release_file.stat().st_mtime_ns == stamp
+
+
+def test_a_source_named_on_the_command_line_is_what_is_uploaded_and_released(
+    aws: None, project: Project, fetcher: Path, reporter: Reporter
+) -> None:
+    s3 = boto3.client("s3", region_name="ap-northeast-2")
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    fetcher.write_text(fetcher.read_text(encoding="utf-8").replace("0123abc", ""), encoding="utf-8")
+    plain = job_of(project, reporter)
+    job = dataclasses.replace(plain, sources=parse_sources([f"mood=hub@{'a' * 40}"]))
+    archives = steps.package(job, Foundation(BUCKET, {}))
+    steps.release(job, archives, {"nlp_onnx": URI})
+
+    released = read_release(job.environment.release_file)
+    assert released is not None
+    bucket, key = released.models["mood"].archive.removeprefix("s3://").split("/", 1)
+    with tarfile.open(fileobj=io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())) as tar:
+        weights = tar.extractfile("weights/model.bin")
+        assert weights is not None
+        assert weights.read().decode() == f"someone/some-model@{'a' * 40}"
+    (made,) = steps.archive_only(reporter, project, steps.chosen_models(job))
+    assert made.key == key
+    assert steps.package(plain, Foundation(BUCKET, {}))["mood"] != archives["mood"]
 
 
 def test_an_environment_in_aws_builds_nothing_and_keeps_its_released_image(

@@ -88,3 +88,14 @@ def test_a_lock_file_is_needed(local: Environment) -> None:
         'provider "registry.terraform.io/a/b" {\n version = "1.0.0"\n}'
     )
     assert doctor.provider(local).found.startswith("a/b 1.0.0")
+
+
+def test_a_shell_that_points_at_this_machine_is_told_before_aws_is_asked(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4570")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone's")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "someone's")
+    last = list(doctor.examine(Environment("dev", project)))[-1]
+    assert (last.subject, last.good, last.advice) == ("endpoints", False, "unset AWS_ENDPOINT_URL")
+    assert "AWS_ENDPOINT_URL=http://127.0.0.1:4570" in last.found

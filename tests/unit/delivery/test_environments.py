@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from delivery.environments import Environment, find_environment, known_environments
+from delivery import steps
+from delivery.console import Reporter
+from delivery.environments import Environment, find_environment, known_environments, loopback_endpoints
 from delivery.errors import DeliveryError
 from delivery.project import Project
+from delivery.steps import Job
+from delivery.terraform_binary import TerraformBinary
 
 CLOUD = {
     "url": "http://127.0.0.1:4999",
@@ -115,3 +120,71 @@ def test_local_state_can_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.Monke
     assert Project.here().local_dir == tmp_path / "state"
     monkeypatch.delenv("SERVING_LOCAL_DIR")
     assert Project.here().local_dir.name == ".local"
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:4570"),
+        ("AWS_ENDPOINT_URL", "http://LOCALHOST:4570/"),
+        ("AWS_ENDPOINT_URL", "localhost:4570"),
+        ("AWS_ENDPOINT_URL", "http://[::1]:4570"),
+        ("AWS_ENDPOINT_URL", "http://0.0.0.0:4570"),
+        ("AWS_ENDPOINT_URL_S3", "http://s3.localhost:4570"),
+        ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://127.1.2.3"),
+    ],
+)
+def test_an_environment_in_aws_is_refused_while_the_shell_points_at_this_machine(
+    project: Project, monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    dev = add_environment(project, "dev", variables_tf='variable "region" {\n  default = "eu-west-1"\n}\n')
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    monkeypatch.setenv(name, url)
+    for use in (dev.aws_variables, lambda: dev.client("sts"), dev.check_endpoint_urls):
+        with pytest.raises(DeliveryError, match="'dev' is in AWS") as caught:
+            use()
+        assert caught.value.next_step == f"unset {name} AWS_ACCESS_KEY_ID"
+        assert url in (caught.value.cause or "")
+
+
+def test_terraform_is_never_made_for_aws_while_the_shell_points_at_this_machine(
+    project: Project, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev = add_environment(project, "dev", variables_tf='variable "region" {\n  default = "eu-west-1"\n}\n')
+    job = Job(dev, TerraformBinary(("false",), "nowhere"), reporter)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4570")
+    with pytest.raises(DeliveryError, match="sends AWS calls to this machine"):
+        steps.environment_terraform(job)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert "AWS_ENDPOINT_URL" not in steps.environment_terraform(job).environment()
+
+
+def test_endpoints_elsewhere_and_the_local_environment_are_left_alone(
+    local: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dev = add_environment(local.project, "dev")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com")
+    assert dev.aws_variables()["AWS_REGION"] == "eu-west-1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4570")
+    assert local.aws_variables()["AWS_ENDPOINT_URL"] == CLOUD["url"]
+    assert loopback_endpoints({"AWS_ENDPOINT_URL": "http://[", "HTTP_PROXY": "http://localhost"}) == {}
+
+
+def test_the_local_release_is_state_of_this_machine_and_others_are_part_of_the_checkout(
+    project: Project,
+) -> None:
+    assert Environment("local", project).release_file.parent == project.terraform_state_dir / "local"
+    dev = Environment("dev", project)
+    assert dev.release_file == dev.root / "release.auto.tfvars.json"
+
+
+def test_a_release_that_was_left_in_the_local_root_is_removed_with_a_message(
+    local: Environment, reporter: Reporter, printed: io.StringIO
+) -> None:
+    leftover = local.root / "release.auto.tfvars.json"
+    leftover.write_text("{}")
+    steps.environment_terraform(Job(local, TerraformBinary(("false",), "nowhere"), reporter))
+    assert not leftover.exists()
+    assert "terraform/envs/local/release.auto.tfvars.json removed" in printed.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,36 +9,9 @@ import pytest
 from delivery.console import Reporter
 from delivery.errors import DeliveryError
 from delivery.model_folder import find_model
-from delivery.model_sources import with_weights_from
+from delivery.model_sources import SourceChoice, parse_sources, with_sources, with_weights_from
 from delivery.packaging import content_digest
 from delivery.project import Project
-
-FETCHER = """
-import argparse, pathlib
-def main(arguments):
-    parser = argparse.ArgumentParser()
-    for name in ("--id", "--revision", "--output"):
-        parser.add_argument(name, required=True)
-    given = parser.parse_args(arguments)
-    if given.revision != "0123abc":
-        parser.exit(1, "no such revision")
-    (pathlib.Path(given.output) / "model.bin").write_text(given.id)
-    return 0
-"""
-
-
-@pytest.fixture
-def fetcher(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model whose source is fetched by a module of the test's."""
-    module = tmp_path / "modules" / "fetcher_of_the_test.py"
-    module.parent.mkdir()
-    module.write_text(FETCHER)
-    monkeypatch.syspath_prepend(str(module.parent))
-    monkeypatch.delitem(sys.modules, "fetcher_of_the_test", raising=False)
-    toml = project.model_code_dir / "mood" / "model.toml"
-    text = toml.read_text(encoding="utf-8")
-    toml.write_text(text.replace("[[smoke", 'entry = "fetcher_of_the_test:main"\n[[smoke'), encoding="utf-8")
-    return toml
 
 
 def test_the_archive_holds_the_fetched_weights(
@@ -47,7 +19,7 @@ def test_the_archive_holds_the_fetched_weights(
 ) -> None:
     model = find_model(project, "mood")
     fetched = with_weights_from("hub", model, tmp_path / "cache", reporter)
-    assert fetched.files["weights/model.bin"].read_text() == "someone/some-model"
+    assert fetched.files["weights/model.bin"].read_text() == "someone/some-model@0123abc"
     assert content_digest(fetched) != content_digest(model)
 
 
@@ -79,3 +51,63 @@ def test_an_unknown_source_is_answered_with_the_known_ones(
     assert "repository, hub" in (caught.value.cause or "")
     with pytest.raises(DeliveryError, match="does not say how it is fetched"):
         with_weights_from("hub", model, tmp_path, reporter)
+
+
+COMMIT = "a" * 40
+
+
+def test_sources_are_read_as_they_are_written() -> None:
+    assert parse_sources(["mood=hub", f"other=hub@{COMMIT}", "third=repository"]) == {
+        "mood": SourceChoice("hub"),
+        "other": SourceChoice("hub", COMMIT),
+        "third": SourceChoice("repository"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hub", "=hub", "mood=", "mood=hub@main", f"mood=hub@{COMMIT}0", "mood=hub@", f"mood=hub@{COMMIT[1:]}"],
+)
+def test_a_source_that_is_not_understood_is_refused(text: str) -> None:
+    with pytest.raises(DeliveryError, match="is not understood") as caught:
+        parse_sources([text])
+    assert "MODEL=SOURCE" in (caught.value.next_step or "")
+
+
+def test_a_model_has_one_source() -> None:
+    with pytest.raises(DeliveryError, match="'mood' twice"):
+        parse_sources(["mood=hub", "mood=repository"])
+
+
+def test_a_source_for_a_model_that_is_not_there_is_refused(
+    project: Project, reporter: Reporter, tmp_path: Path
+) -> None:
+    models = [find_model(project, "mood")]
+    with pytest.raises(DeliveryError, match="names 'moood'") as caught:
+        with_sources(parse_sources(["moood=hub"]), models, tmp_path, reporter)
+    assert "mood" in (caught.value.cause or "")
+    with pytest.raises(DeliveryError, match="takes no revision"):
+        with_sources(parse_sources([f"mood=repository@{COMMIT}"]), models, tmp_path, reporter)
+    assert with_sources({}, models, tmp_path, reporter) == models
+
+
+def test_an_empty_revision_is_refused_unless_the_command_line_names_one(
+    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    fetcher.write_text(fetcher.read_text(encoding="utf-8").replace("0123abc", ""), encoding="utf-8")
+    models = [find_model(project, "mood")]
+    with pytest.raises(DeliveryError, match="not pinned to a revision") as caught:
+        with_sources(parse_sources(["mood=hub"]), models, tmp_path / "cache", reporter)
+    assert "--source mood=hub@" in (caught.value.next_step or "")
+    (fetched,) = with_sources(parse_sources([f"mood=hub@{COMMIT}"]), models, tmp_path / "cache", reporter)
+    assert fetched.files["weights/model.bin"].read_text() == f"someone/some-model@{COMMIT}"
+
+
+def test_a_source_without_revisions_takes_none(
+    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    fetcher.write_text(
+        fetcher.read_text(encoding="utf-8").replace('revision = "0123abc"\n', ""), encoding="utf-8"
+    )
+    with pytest.raises(DeliveryError, match="takes no revision"):
+        with_weights_from("hub", find_model(project, "mood"), tmp_path, reporter, revision=COMMIT)

@@ -87,6 +87,49 @@ def test_an_unknown_environment_ends_in_a_sentence_and_no_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("task", ["package", "release", "deploy"])
+def test_sources_are_given_in_one_way_to_every_task_that_packages(task: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "invoke",
+            task,
+            "--source",
+            "sentiment=hub",
+            "--source",
+            "similarity=hub@main",
+        ],
+        cwd=REPOSITORY,
+        env={**os.environ, "SERVING_LOCAL_DIR": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "--source 'similarity=hub@main' is not understood." in done.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_shell_that_points_at_the_local_cloud_deploys_nothing_to_aws(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "deploy", "--env", "dev", "--yes"],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "SERVING_LOCAL_DIR": str(tmp_path / "state"),
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "Next: unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY" in done.stderr
+
+
 def context(*, dry: bool = False) -> Context:
     return Context(Config(overrides={"run": {"dry": dry}}))
 

@@ -14,9 +14,10 @@ import pytest
 
 from delivery.console import Reporter
 from delivery.errors import DeliveryError
-from delivery.terraform import STATE_FOLDER, Terraform, remove_state
+from delivery.terraform import APPLY_TIMEOUT_S, STATE_FOLDER, Terraform, remove_state
 from delivery.terraform_binary import TerraformBinary
 from delivery.terraform_mirror import ProviderSource
+from delivery.terraform_process import STOP_GRACE_S
 
 RECORD = """
 import json, os, sys
@@ -84,6 +85,7 @@ def test_a_plan_tells_changes_from_none_by_its_exit_status(
 def test_an_apply_passes_the_plan_and_no_variables(
     make: Make, calls: Path, reporter: Reporter, tmp_path: Path
 ) -> None:
+    (tmp_path / "x.tfvars").touch()
     terraform = make(var_files=[tmp_path / "x.tfvars"])
     with reporter.step("apply") as step:
         terraform.apply(step, tmp_path / "p")
@@ -101,6 +103,24 @@ def test_destroying_plans_first_and_forces_nothing(
     assert "-destroy" in first
     assert second[-1] == str(tmp_path / "p")
     assert "-force" not in [*first, *second]
+
+
+def test_variable_files_go_to_plans_and_those_that_are_not_there_yet_are_left_out(
+    make: Make, calls: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    release = tmp_path / "release.tfvars.json"
+    terraform = make(var_files=[release])
+    with reporter.step("plan") as step:
+        terraform.plan(step, tmp_path / "p")
+        release.touch()
+        terraform.plan(step, tmp_path / "p")
+        terraform.plan(step, tmp_path / "p", destroy=True)
+    wanted = f"-var-file={release}"
+    assert [wanted in call["argv"] for call in called(calls)] == [False, True, True]
+
+
+def test_an_apply_outlasts_the_hour_that_the_provider_waits_for_an_endpoint() -> None:
+    assert APPLY_TIMEOUT_S > 3600 + STOP_GRACE_S
 
 
 def test_init_runs_once_for_a_configuration(
