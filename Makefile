@@ -44,7 +44,7 @@ demo: $(STAMPS)/runtime terraform  ## Deploy everything to a local cloud and ask
 test: $(STAMPS)/dev $(STAMPS)/torch terraform  ## Lint, types, Terraform and every test
 	@$(BIN)/invoke test
 
-lint: $(STAMPS)/dev  ## ruff and mypy only
+lint: $(STAMPS)/dev terraform  ## ruff, mypy and terraform fmt only
 	@$(BIN)/invoke lint
 
 bench: $(STAMPS)/dev $(STAMPS)/torch terraform  ## Measure against the usual ways of serving

@@ -75,7 +75,7 @@ def apply(_: Context, env: str = "local", verbose: bool = False) -> None:
     help={
         "env": HELP["env"],
         "yes": "destroy without asking",
-        "foundation": "destroy the foundation too, archives and images included",
+        "foundation": "destroy the foundation too; archives and images only where its force_destroy is true",
         "verbose": HELP["verbose"],
     },
 )

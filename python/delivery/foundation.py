@@ -84,8 +84,8 @@ def foundation_terraform(
     """Terraform on ``terraform/foundation`` with the state of this environment's foundation.
 
     The foundation makes the bucket that other states live in, so its own state is a file: under ``.local``
-    for the local cloud, else beside the root (never committed; docs/terraform.md shows how to move it into
-    the bucket).
+    for the local cloud, else beside the root (never committed; docs/terraform.md shows how to keep a copy
+    in the bucket).
 
     Raises:
         DeliveryError: there is no ``<environment>.tfvars`` for it.

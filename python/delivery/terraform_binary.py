@@ -92,5 +92,6 @@ def check_version(version: str) -> None:
     if tuple(int(part) for part in parts[:2]) < MINIMUM_VERSION:
         wanted = ".".join(str(part) for part in MINIMUM_VERSION)
         raise DeliveryError(
-            f"Terraform {version} is too old: {wanted} or newer is needed.", next_step=INSTALL_HINT
+            f"Terraform {version} is too old: {wanted} or newer is needed.",
+            next_step="upgrade it, or take it off PATH and run `make terraform`",
         )

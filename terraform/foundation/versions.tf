@@ -8,8 +8,8 @@ terraform {
     }
   }
 
-  # The foundation makes the bucket that every other state lives in, so its own state starts as a file
-  # (`-backend-config=path=…` says where). docs/terraform.md shows how to move it into the bucket afterwards.
+  # The foundation makes the bucket that every other state lives in, so its own state is a file
+  # (`-backend-config=path=…` says where). docs/terraform.md shows how to keep a copy of it in the bucket.
   backend "local" {}
 }
 

@@ -70,7 +70,7 @@ def who_denies(request: Mapping[str, str]) -> list[str]:
     return [sid for sid, all_of in read_denials().items() if all(each.holds(request) for each in all_of)]
 
 
-@pytest.mark.parametrize("path", [*BACKENDS, "docs/terraform.md"])
+@pytest.mark.parametrize("path", BACKENDS)
 def test_the_bucket_takes_the_state_that_a_backend_writes(path: str) -> None:
     backend = read_backend((REPOSITORY / path).read_text(encoding="utf-8"))
     assert {"key", "region", "use_lockfile"} <= backend.keys()

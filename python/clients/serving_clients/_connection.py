@@ -208,7 +208,7 @@ class Connection:
             raise InvalidRequest(
                 "no region is set",
                 field="region",
-                hint="give region=, or set AWS_REGION or the profile's region",
+                hint="give region=, or set AWS_DEFAULT_REGION or the profile's region",
             )
         return self._boto3_session
 

@@ -40,7 +40,7 @@ def connect(
 ) -> Session:
     """A session with the environment *env*; reads its catalog.
 
-    region: else AWS_REGION or the profile's. timeout: seconds that a call may take, retries included.
+    region: else AWS_DEFAULT_REGION or the profile's. timeout: seconds that a call may take, retries included.
     concurrency: requests in flight of one bulk call, 1 to 256. endpoint_url: where to go instead of AWS.
     boto3_session: whose credentials to use; else boto3's own search.
 
