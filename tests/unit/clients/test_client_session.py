@@ -199,7 +199,7 @@ def test_without_credentials_one_is_told_how_to_get_some(
 
 
 def test_without_a_region_one_is_told_to_give_one(runtime: Runtime) -> None:
-    with pytest.raises(InvalidRequest, match="AWS_REGION"):
+    with pytest.raises(InvalidRequest, match="AWS_DEFAULT_REGION"):
         connect("dev", endpoint_url=runtime.url)
 
 
