@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PYTHON = Path(__file__).resolve().parents[2] / "python"
-MODELS = ("sentiment", "similarity", "summarization", "korean_text")
+MODELS = ("sentiment", "similarity", "summarization", "korean_text", "instance_segmentation")
 
 #: Each package, where it lies, and the packages of this project that it may import.
 LAYERS: dict[str, tuple[str, set[str]]] = {
@@ -16,7 +16,11 @@ LAYERS: dict[str, tuple[str, set[str]]] = {
     "serving_clients": ("clients/serving_clients", {"serving_contracts"}),
     "serving": ("model_code/serving", {"serving_contracts"}),
     "local_cloud": ("local_cloud", {"serving_contracts"}),
-    "delivery": ("delivery", {"serving_contracts", "serving_clients", "local_cloud"}),
+    # Of the models delivery knows one thing: the scenes that it asks the segmentation model about.
+    "delivery": (
+        "delivery",
+        {"serving_contracts", "serving_clients", "local_cloud", "instance_segmentation"},
+    ),
     **{model: (f"model_code/{model}", {"serving_contracts", *MODELS}) for model in MODELS},
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
@@ -37,6 +37,23 @@ class ContainerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AsyncEntry:
+    """What a client of an asynchronous endpoint needs to know.
+
+    input, output, failure: S3 locations, each ending in ``/``: clients upload requests under ``input``, SageMaker
+    writes answers and failures under the others. queue_url: the SQS queue that gets a notice of every request
+    that ends; None where there is none and clients poll S3. success_topic_arn, error_topic_arn: the SNS topics.
+    """
+
+    input: str
+    output: str
+    failure: str
+    queue_url: str | None = None
+    success_topic_arn: str | None = None
+    error_topic_arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One place where a task is served.
 
@@ -52,13 +69,17 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class CatalogEndpoint:
-    """An endpoint (or function). containers: by container hostname. variants: production variant names."""
+    """An endpoint (or function). containers: by container hostname. variants: production variant names.
+
+    asynchronous: ``async`` in the JSON; set where the pattern is ``async``, and only there.
+    """
 
     pattern: Pattern
     endpoint_name: str
     mode: Mode
     variants: tuple[str, ...] = ()
     containers: Mapping[str, ContainerEntry] = field(default_factory=dict)
+    asynchronous: AsyncEntry | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -113,6 +134,7 @@ class Catalog:
                     hostname: {"task": container.task, "model": container.model}
                     for hostname, container in endpoint.containers.items()
                 },
+                **_dump_async(endpoint.asynchronous),
             }
             for name, endpoint in self.endpoints.items()
         }
@@ -160,13 +182,34 @@ def _parse_endpoint(value: object, place: str) -> CatalogEndpoint:
         at = f"{place}.containers.{hostname}"
         row = _object(entry, at)
         containers[hostname] = ContainerEntry(task=_string(row, "task", at), model=_string(row, "model", at))
+    pattern = _choice(fields, "pattern", place, PATTERNS)
     return CatalogEndpoint(
-        pattern=_choice(fields, "pattern", place, PATTERNS),
+        pattern=pattern,
         endpoint_name=_string(fields, "endpoint_name", place),
         mode=_choice(fields, "mode", place, MODES),
         variants=tuple(variants),
         containers=MappingProxyType(containers),
+        asynchronous=_parse_async(fields.get("async"), f"{place}.async") if pattern == "async" else None,
     )
+
+
+def _dump_async(entry: AsyncEntry | None) -> dict[str, Any]:
+    if entry is None:
+        return {}
+    return {"async": {name: value for name, value in asdict(entry).items() if value is not None}}
+
+
+def _parse_async(value: object, place: str) -> AsyncEntry:
+    fields = _object(value, place)
+    locations = {name: _string(fields, name, place) for name in ("input", "output", "failure")}
+    for name, location in locations.items():
+        if not (location.startswith("s3://") and location.endswith("/")):
+            raise InvalidInput(f"must be s3://bucket/prefix/, not {location!r}", field=f"{place}.{name}")
+    optional = {
+        name: _string(fields, name, place) if fields.get(name) is not None else None
+        for name in ("queue_url", "success_topic_arn", "error_topic_arn")
+    }
+    return AsyncEntry(**locations, **optional)
 
 
 def _object(value: object, place: str) -> dict[str, Any]:

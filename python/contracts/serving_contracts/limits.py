@@ -87,3 +87,11 @@ MAX_TEXT_CHARACTERS: Final = 100_000  # [platform] one text; at most 400 kB of U
 MAX_SENTENCES_RANGE: Final = (1, 20)  # [platform] sentences of one summary
 DEFAULT_MAX_SENTENCES: Final = 3  # [platform]
 SIMILARITY_SCORE_RANGE: Final = (0.0, 5.0)  # KorSTS and STS-B annotate 0 (unrelated) to 5 (same meaning)
+
+# --- Pictures and videos
+DEFAULT_SCORE_THRESHOLD: Final = 0.5  # [platform] objects that are less certain are left out
+EVERY_NTH_FRAME_RANGE: Final = (1, 10_000)  # [platform]
+MAX_FRAMES_RANGE: Final = (1, 10_000)  # [platform] frames of a video that are looked at
+DEFAULT_MAX_FRAMES: Final = 300  # [platform]
+MAX_OBJECTS_RANGE: Final = (1, 100)  # [platform] objects of one frame
+MAX_PICTURE_PIXELS: Final = 50_000_000  # [platform] a picture that unpacks to more is refused (150 MB as RGB)

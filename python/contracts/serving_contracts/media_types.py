@@ -13,15 +13,19 @@ JSON_LINES: Final = "application/jsonlines"
 NDJSON: Final = "application/x-ndjson"
 """Answers streamed a line at a time, as they become ready."""
 NPY: Final = "application/x-npy"
+JPEG: Final = "image/jpeg"
+PNG: Final = "image/png"
+WEBP: Final = "image/webp"
+MP4: Final = "video/mp4"
 OCTET_STREAM: Final = "application/octet-stream"
 ANY: Final = "*/*"
 
 ALIASES: Final[Mapping[str, str]] = MappingProxyType(
-    {"application/jsonl": JSON_LINES, "application/x-jsonlines": JSON_LINES}
+    {"application/jsonl": JSON_LINES, "application/x-jsonlines": JSON_LINES, "image/jpg": JPEG}
 )
 """Other spellings in use, and the one this platform answers with."""
 
-KNOWN: Final = (JSON, JSON_LINES, NDJSON, NPY, OCTET_STREAM)
+KNOWN: Final = (JSON, JSON_LINES, NDJSON, NPY, JPEG, PNG, WEBP, MP4, OCTET_STREAM)
 
 
 def canonical(header: str) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
-from serving_contracts import sentiment, similarity, summarization
+from serving_contracts import segmentation, sentiment, similarity, summarization
 from serving_contracts.errors import InvalidInput
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,26 @@ class Task(Generic[Request, Answer]):
     answer_type: type[Answer]
     parse_request: Callable[[object], Request]
     dump_request: Callable[[Request], dict[str, Any]]
+    parse_answer: Callable[[object], Answer]
+    dump_answer: Callable[[Answer], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTask(Generic[Options, Answer]):
+    """One kind of question about a picture or a video: the body is the file, what else is asked are options.
+
+    accepts: content types of the file. answers: content types that may be asked for with ``Accept``; the first
+    is the typed answer as JSON, the others are files.
+    parse_options: ``CustomAttributes`` (or None) to options; raises InvalidInput naming the field.
+    parse_answer, dump_answer: as in :class:`Task`.
+    """
+
+    name: str
+    options_type: type[Options]
+    answer_type: type[Answer]
+    accepts: tuple[str, ...]
+    answers: tuple[str, ...]
+    parse_options: Callable[[str | None], Options]
     parse_answer: Callable[[object], Answer]
     dump_answer: Callable[[Answer], dict[str, Any]]
 
@@ -67,7 +88,26 @@ SUMMARIZATION: Final = Task(
 TASKS: Final[Mapping[str, Task[Any, Any]]] = MappingProxyType(
     {task.name: task for task in (SENTIMENT, SIMILARITY, SUMMARIZATION)}
 )
-"""Every task by its name."""
+"""Every task that is asked in JSON, by its name."""
+
+SEGMENTATION: Final = MediaTask(
+    name="segmentation",
+    options_type=segmentation.SegmentationOptions,
+    answer_type=segmentation.Segmentation,
+    accepts=(*segmentation.IMAGE_TYPES, *segmentation.VIDEO_TYPES),
+    answers=segmentation.ANSWER_TYPES,
+    parse_options=segmentation.parse_options,
+    parse_answer=segmentation.parse_answer,
+    dump_answer=segmentation.dump_answer,
+)
+
+MEDIA_TASKS: Final[Mapping[str, MediaTask[Any, Any]]] = MappingProxyType(
+    {task.name: task for task in (SEGMENTATION,)}
+)
+"""Every task whose request is a file, by its name."""
+
+TASK_NAMES: Final = (*TASKS, *MEDIA_TASKS)
+"""Every task there is."""
 
 
 def find_task(name: str) -> Task[Any, Any]:
@@ -76,5 +116,15 @@ def find_task(name: str) -> Task[Any, Any]:
     if task is None:
         raise InvalidInput(
             f"there is no task {name!r}", field="task", hint=f"known tasks: {', '.join(TASKS)}"
+        )
+    return task
+
+
+def find_media_task(name: str) -> MediaTask[Any, Any]:
+    """The media task called *name*; raises InvalidInput that lists the known ones."""
+    task = MEDIA_TASKS.get(name)
+    if task is None:
+        raise InvalidInput(
+            f"there is no media task {name!r}", field="task", hint=f"known: {', '.join(MEDIA_TASKS)}"
         )
     return task

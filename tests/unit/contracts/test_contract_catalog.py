@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from serving_contracts import Catalog, ContainerEntry, InvalidInput, Route
+from serving_contracts import AsyncEntry, Catalog, ContainerEntry, InvalidInput, Route
 from serving_contracts.catalog import parameter_name, parse
 
 
@@ -15,8 +15,12 @@ def document(**endpoints: Any) -> dict[str, Any]:
     return {"version": 1, "environment": "local", "region": "ap-northeast-2", "endpoints": endpoints}
 
 
+LOCATIONS = {name: f"s3://data/async/segmenter/{name}/" for name in ("input", "output", "failure")}
+
+
 def endpoint(mode: str = "Direct", pattern: str = "multi_container", **containers: str) -> dict[str, Any]:
     return {
+        **({"async": LOCATIONS} if pattern == "async" else {}),
         "pattern": pattern,
         "endpoint_name": "serving-local-korean-nlp",
         "mode": mode,
@@ -125,3 +129,30 @@ def test_another_version_is_refused(version: object) -> None:
 def test_a_newer_version_asks_for_an_upgrade() -> None:
     with pytest.raises(InvalidInput, match="upgrade serving-clients"):
         parse(json.dumps(document() | {"version": 2}))
+
+
+def test_an_asynchronous_endpoint_says_where_its_requests_and_answers_lie() -> None:
+    queue = "https://sqs.ap-northeast-2.amazonaws.com/123456789012/segmenter"
+    entry = {**endpoint("Single", "async", a="segmentation"), "async": {**LOCATIONS, "queue_url": queue}}
+    catalog = read(segmenter=entry)
+    asynchronous = catalog.endpoints["segmenter"].asynchronous
+    assert asynchronous == AsyncEntry(**LOCATIONS, queue_url=queue)
+    assert parse(catalog.dump()) == catalog
+    assert catalog.routes("segmentation")[0].pattern == "async"
+    assert read(nlp=endpoint(a="sentiment")).endpoints["nlp"].asynchronous is None
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        (None, "endpoints.segmenter.async"),
+        ({**LOCATIONS, "output": None}, "endpoints.segmenter.async.output"),
+        ({**LOCATIONS, "failure": "/tmp/failures/"}, "endpoints.segmenter.async.failure"),
+        ({**LOCATIONS, "input": "s3://data/no-slash"}, "endpoints.segmenter.async.input"),
+        ({**LOCATIONS, "queue_url": 7}, "endpoints.segmenter.async.queue_url"),
+    ],
+)
+def test_an_asynchronous_endpoint_without_its_locations_is_refused(given: Any, field: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        read(segmenter={**endpoint("Single", "async", a="segmentation"), "async": given})
+    assert refusal.value.field == field
