@@ -1,5 +1,5 @@
 """``make demo``: deploy to a local cloud, then ask every container something and show what it says, and how
-fast.
+fast; then let an asynchronous endpoint wake from zero instances, work and go back to zero.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from rich.table import Table
 
 from delivery.callers import connect, endpoint_client
+from delivery.demo_async import print_async_demo, segment_everything
 from delivery.deploy import deploy
 from delivery.errors import DeliveryError
 from delivery.smoke import readable_answer, readable_request
@@ -73,6 +74,11 @@ def run_demo(job: Job) -> None:
         answered = ask_everything(job)
         step.outcome = f"{len(answered)} questions, {CALLS} calls each"
     _print_table(job, answered)
+    pictures = project.local_dir / "demo"
+    asynchronous = segment_everything(job, pictures)
+    if asynchronous is not None:
+        print_async_demo(job, asynchronous)
+        reporter.say(f"\nThe files, as sent and with what was found in them: {project.show(pictures)}/")
     url = job.environment.local_cloud().url
     document = {
         "started_at": started_at.isoformat(timespec="seconds"),
@@ -80,6 +86,7 @@ def run_demo(job: Job) -> None:
         "total_seconds": round(time.monotonic() - started, 1),
         "url": url,
         "answers": [asdict(item) for item in answered],
+        "asynchronous": asdict(asynchronous) if asynchronous is not None else None,
     }
     path = project.local_dir / "demo.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
 DESCRIPTION = "image.toml"
+WORKBENCH = "requirements-dev.txt"
+"""Beside an image's requirements: the same and what training and tests need besides, locked by hashes."""
 MANIFEST_MEDIA_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -29,6 +31,8 @@ class ImageFolder:
     Attributes:
         sources: name inside the image → folder in the repository.
         requirements: the hash-locked requirements file.
+        python: the versions of Python it can run with, such as ``>=3.11,<3.12``.
+        no_deps: the requirements are whole, whatever their packages declare to need.
     """
 
     folder: Path
@@ -38,6 +42,8 @@ class ImageFolder:
     command: Sequence[str]
     environment: Mapping[str, str]
     labels: Mapping[str, str]
+    python: str = ""
+    no_deps: bool = False
 
 
 def find_images(project: Project) -> list[ImageFolder]:
@@ -82,6 +88,8 @@ def read_image(project: Project, folder: Path) -> ImageFolder:
             command=[str(word) for word in found["command"]],
             environment={str(k): str(v) for k, v in document.get("environment", {}).items()},
             labels={str(k): str(v) for k, v in document.get("labels", {}).items()},
+            python=str(found.get("python", "")),
+            no_deps=found.get("no_deps", False) is True,
         )
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DeliveryError(f"{path} cannot be read.", cause=str(error)) from error
@@ -113,10 +121,34 @@ def build(project: Project, image: ImageFolder, progress: Callable[[str], None])
             command=image.command,
             environment=image.environment,
             labels=image.labels,
+            python=image.python,
+            no_deps=image.no_deps,
             progress=progress,
         )
     except ImageStoreError as error:
         raise DeliveryError(f"The image {image.name!r} could not be built.", cause=str(error)) from error
+
+
+def workbench_python(project: Project, image: ImageFolder, progress: Callable[[str], None]) -> Path | None:
+    """The Python of the environment that an image's models are trained and tested in, made if need be.
+
+    None for an image without one: then the running Python will do.
+
+    Raises:
+        DeliveryError: it cannot be made.
+    """
+    requirements = image.folder / WORKBENCH
+    if not requirements.is_file():
+        return None
+    try:
+        return ImageStore(project.images_dir).environment(
+            requirements, python=image.python, no_deps=image.no_deps, progress=progress
+        )
+    except ImageStoreError as error:
+        raise DeliveryError(
+            f"The environment to train and test models of the image {image.name!r} could not be made.",
+            cause=str(error),
+        ) from error
 
 
 def push(ecr: ECRClient, repository: Mapping[str, str], image: ProcessImage) -> tuple[str, bool]:

@@ -12,7 +12,11 @@ from delivery.errors import DeliveryError
 from delivery.project import Project
 from delivery.terraform import remove_state
 from local_cloud import lifecycle
-from local_cloud.settings import InvalidSettings, default_port
+from local_cloud.settings import InvalidSettings, default_port, default_time_scale
+
+TIME_SCALE = 60.0
+"""How much faster than on AWS waiting constants pass unless a person says otherwise: minutes are seconds, so
+that scaling and alarms can be watched."""
 
 
 @contextmanager
@@ -37,9 +41,12 @@ def is_running(project: Project) -> bool:
 
 
 def ensure_running(
-    project: Project, reporter: Reporter, *, port: int | None = None, time_scale: float = 1.0
+    project: Project, reporter: Reporter, *, port: int | None = None, time_scale: float | None = None
 ) -> str:
     """Starts the local cloud unless it runs; returns its URL.
+
+    ``time_scale``: how many times faster waiting constants pass; ``SERVING_LOCAL_TIME_SCALE``, else
+    :data:`TIME_SCALE`, unless given. A cloud that already runs keeps its own.
 
     Raises:
         DeliveryError: it cannot be started; with the end of its log.
@@ -50,7 +57,7 @@ def ensure_running(
             project.cloud_dir,
             local_port() if port is None else port,
             images=project.images_dir,
-            time_scale=time_scale,
+            time_scale=default_time_scale(TIME_SCALE) if time_scale is None else time_scale,
         )
         step.outcome = f"{info.url} {'is running' if before else 'started'}"
     return info.url
@@ -66,6 +73,27 @@ def stop(project: Project, reporter: Reporter) -> None:
         stopped = lifecycle.down(project.cloud_dir)
         remove_state(project.terraform_state_dir, Environment(LOCAL, project).state_names)
         step.outcome = "stopped, and what was deployed to it forgotten" if stopped else "was not running"
+
+
+def restart(project: Project, reporter: Reporter) -> None:
+    """Ends every container and starts every endpoint anew; what is deployed, stored and queued stays.
+
+    Raises:
+        DeliveryError: no local cloud runs, or an endpoint did not come back.
+    """
+    with reporter.step("hosting", "every container of the local cloud is ended and started anew") as step:
+        with _clear_errors():
+            endpoints = lifecycle.restart_hosting(project.cloud_dir)["endpoints"]
+        failed = [endpoint for endpoint in endpoints if endpoint["status"] != "InService"]
+        if failed:
+            raise DeliveryError(
+                f"{len(failed)} of {len(endpoints)} endpoints did not come back.",
+                cause="\n".join(
+                    f"{item['name']} is {item['status']}: {item['failure_reason']}" for item in failed
+                ),
+                next_step="`invoke local.logs --endpoint NAME` shows what its containers said",
+            )
+        step.outcome = f"{len(endpoints)} endpoints are in service again"
 
 
 def status(project: Project) -> Mapping[str, Any] | None:
@@ -85,11 +113,16 @@ def describe(status: Mapping[str, Any] | None) -> Iterator[str]:
     if status is None:
         yield "The local cloud is not running; `invoke local.up` or `invoke deploy` starts it."
         return
-    yield f"{status['url']}  up for {status['uptime_seconds']:.0f} s, process {status['pid']}"
+    scale = (
+        f"; a minute of waiting takes {60 / status['time_scale']:g} s" if status["time_scale"] != 1 else ""
+    )
+    yield f"{status['url']}  up for {status['uptime_seconds']:.0f} s, process {status['pid']}{scale}"
     for endpoint in status["endpoints"]:
         yield f"{endpoint['name']}  {endpoint['status']}"
         if endpoint.get("failure_reason"):
             yield f"  {endpoint['failure_reason']}"
+        if endpoint.get("asynchronous"):
+            yield "  " + _queue(endpoint["asynchronous"])
         for variant in endpoint["variants"]:
             counts = f"{variant['current_instance_count']} of {variant['desired_instance_count']} instances"
             yield f"  {variant['name']}  weight {variant['current_weight']:g}, {counts}"
@@ -97,6 +130,11 @@ def describe(status: Mapping[str, Any] | None) -> Iterator[str]:
                 yield f"    {instance['instance_id']}  {instance['status']}"
                 for container in instance["containers"]:
                     yield "      " + _container(container)
+
+
+def _queue(queue: Mapping[str, Any]) -> str:
+    text = f"queue  {queue['queued']} waiting, {queue['in_process']} in process, {queue['done']} done"
+    return f"{text}, {queue['failed']} failed" if queue["failed"] else text
 
 
 def _container(container: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib
 import json
 import re
 import shutil
@@ -17,7 +16,9 @@ from typing import Any
 
 from delivery.console import Reporter
 from delivery.errors import DeliveryError
+from delivery.model_entries import run_entry
 from delivery.model_folder import ModelFolder
+from delivery.project import Project
 
 REPOSITORY = "repository"
 _CHOICE = re.compile(r"(?P<model>[^=@]+)=(?P<source>[^=@]+)(?:@(?P<revision>[0-9a-f]{40}))?")
@@ -61,7 +62,7 @@ def parse_sources(texts: Iterable[str]) -> dict[str, SourceChoice]:
 
 
 def with_sources(
-    choices: Mapping[str, SourceChoice], models: Sequence[ModelFolder], cache: Path, reporter: Reporter
+    choices: Mapping[str, SourceChoice], models: Sequence[ModelFolder], project: Project, reporter: Reporter
 ) -> list[ModelFolder]:
     """The models, each with its weights from the source that was chosen for it, else from the repository.
 
@@ -86,12 +87,14 @@ def with_sources(
                 )
             chosen.append(model)
         else:
-            chosen.append(with_weights_from(choice.source, model, cache, reporter, revision=choice.revision))
+            chosen.append(
+                with_weights_from(choice.source, model, project, reporter, revision=choice.revision)
+            )
     return chosen
 
 
 def with_weights_from(
-    source: str, model: ModelFolder, cache: Path, reporter: Reporter, *, revision: str = ""
+    source: str, model: ModelFolder, project: Project, reporter: Reporter, *, revision: str = ""
 ) -> ModelFolder:
     """The same model with its weights taken from ``[sources.<source>]``.
 
@@ -131,18 +134,17 @@ def with_weights_from(
             next_step=f"review a commit of {table.get('id', 'it')}, then pass "
             f"--source {model.name}={source}@<its 40 hex digits>, or write them into model.toml",
         )
-    folder = cache / f"{model.name}-{source}-{_fingerprint(table)}"
+    folder = project.sources_dir / f"{model.name}-{source}-{_fingerprint(table)}"
     if not folder.is_dir():
         with reporter.step("fetch", f"{model.name} from {source}: {_told(table, entry)}"):
-            _fetch(entry, table, folder)
+            _fetch(project, model, entry, table, folder)
     files = {name: path for name, path in model.files.items() if not name.startswith("weights/")}
     weights = sorted(path for path in folder.iterdir() if path.is_file())
     files.update({f"weights/{path.name}": path for path in weights})
     return dataclasses.replace(model, files=files, weights=weights)
 
 
-def _fetch(entry: str, table: Mapping[str, Any], folder: Path) -> None:
-    module_name, _, function_name = entry.partition(":")
+def _fetch(project: Project, model: ModelFolder, entry: str, table: Mapping[str, Any], folder: Path) -> None:
     arguments = [
         word for name, value in table.items() if name != "entry" for word in (f"--{name}", str(value))
     ]
@@ -150,8 +152,7 @@ def _fetch(entry: str, table: Mapping[str, Any], folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
-        main = getattr(importlib.import_module(module_name), function_name)
-        status = main([*arguments, "--output", str(unfinished)])
+        status = run_entry(project, model, entry, [*arguments, "--output", str(unfinished)])
         if status:
             raise RuntimeError(f"it ended with status {status}")
     except (Exception, SystemExit) as error:  # whatever a download can end in; the person needs its words

@@ -27,7 +27,7 @@ def package(environment: str, model: str, sources: Sequence[str]) -> None:
     project, reporter = Project.here(), Reporter()
     choices = parse_sources(sources)
     models = [find_model(project, model)] if model else find_models(project)
-    models = with_sources(choices, models, project.sources_dir, reporter)
+    models = with_sources(choices, models, project, reporter)
     if not environment:
         steps.archive_only(reporter, project, models)
         return

@@ -17,9 +17,10 @@ from delivery.console import Reporter
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
 from delivery.model_folder import ModelFolder, SmokeCase, find_models
+from delivery.smoke_media import ask_about_scene, missing
 from delivery.smoke_targets import Target, read_variants, targets
 from serving_contracts.catalog import Catalog
-from serving_contracts.tasks import find_task
+from serving_contracts.tasks import MEDIA_TASKS, find_task
 
 SHOWN_CHARACTERS = 44
 
@@ -120,19 +121,13 @@ def call(
 
     started = time.perf_counter()
     answer: Mapping[str, Any] | None = None
+    faults: list[str] = []
     try:
-        asked, answered = find_task(target.asked), find_task(target.answered)
-        client = endpoint_client(environment, endpoint_name)
-        response = client.invoke(
-            orjson.dumps(asked.dump_request(asked.parse_request(dict(case.request)))),
-            content_type="application/json",
-            target_container=target.container,
-            target_variant=target.variant or None,
-        )
-        answer = answered.dump_answer(answered.parse_answer(orjson.loads(response.body)))
-        faults = list(judge(answer, case.expect))
-        if target.variant and response.invoked_variant != target.variant:
-            faults.append(f"variant {response.invoked_variant!r} answered in place of {target.variant!r}")
+        if target.asked in MEDIA_TASKS:
+            answer = ask_about_scene(environment, endpoint, case)
+        else:
+            answer, faults = _ask(environment, endpoint_name, target, case)
+        faults += judge(answer, case.expect)
     except (ServingError, ValueError) as error:
         faults = [f"{type(error).__name__}: {error}"]
     seconds = time.perf_counter() - started
@@ -148,9 +143,26 @@ def call(
     )
 
 
+def _ask(
+    environment: Environment, endpoint_name: str, target: Target, case: SmokeCase
+) -> tuple[Mapping[str, Any], list[str]]:
+    """The answer of a target that answers at once, and what is wrong with where it came from."""
+    asked, answered = find_task(target.asked), find_task(target.answered)
+    response = endpoint_client(environment, endpoint_name).invoke(
+        orjson.dumps(asked.dump_request(asked.parse_request(dict(case.request)))),
+        content_type="application/json",
+        target_container=target.container,
+        target_variant=target.variant or None,
+    )
+    answer = answered.dump_answer(answered.parse_answer(orjson.loads(response.body)))
+    if target.variant and response.invoked_variant != target.variant:
+        return answer, [f"variant {response.invoked_variant!r} answered in place of {target.variant!r}"]
+    return answer, []
+
+
 def judge(answer: Mapping[str, Any], expect: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with an answer. ``expect``: field → value, or → ``{min, max}`` (both optional,
-    inclusive).
+    inclusive), or, for a list, → ``{contains}``.
     """
     for name, wanted in expect.items():
         if name not in answer:
@@ -161,6 +173,9 @@ def judge(answer: Mapping[str, Any], expect: Mapping[str, Any]) -> Iterator[str]
             if got != wanted:
                 yield f"{name} is {got!r}, expected {wanted!r}"
             continue
+        lacking = missing(wanted.get("contains", []), list(got) if isinstance(got, (list, tuple)) else [])
+        if lacking:
+            yield f"{name} is {got!r}, expected {', '.join(map(repr, lacking))} in it"
         measured = len(got) if isinstance(got, (str, list, tuple)) else got
         if "min" in wanted and measured < wanted["min"]:
             yield f"{name} is {measured}, expected at least {wanted['min']}"
@@ -205,7 +220,9 @@ def _widest(texts: Iterable[str]) -> int:
 
 
 def readable_request(request: Mapping[str, Any]) -> str:
-    """The texts of a request."""
+    """The texts of a request, or which scene it shows."""
+    if "scene" in request:
+        return ", ".join(f"{name} {value}" for name, value in request.items())
     texts = request.get("texts") or request.get("text") or ""
     return " | ".join(texts) if isinstance(texts, (list, tuple)) else str(texts)
 
@@ -218,6 +235,8 @@ def readable_answer(answer: Mapping[str, Any]) -> str:
             shown.append(f"{name} {value:.3f}")
         elif isinstance(value, str):
             shown.append(value)
+        elif name == "labels":
+            shown.append(", ".join(value) or "nothing found")
     return ", ".join(shown)
 
 

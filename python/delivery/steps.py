@@ -43,7 +43,7 @@ class Job:
 def chosen_models(job: Job) -> list[ModelFolder]:
     """Every model, with its weights from where the job says; fetches them where they are not here yet."""
     project = job.environment.project
-    return with_sources(job.sources, find_models(project), project.sources_dir, job.reporter)
+    return with_sources(job.sources, find_models(project), project, job.reporter)
 
 
 def package(job: Job, foundation: Foundation, models: Sequence[ModelFolder] | None = None) -> dict[str, str]:

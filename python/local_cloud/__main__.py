@@ -11,7 +11,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local_cloud.settings import DEFAULT_REGION, HOST, CloudSettings, InvalidSettings, default_port, state_dir
+from local_cloud.settings import (
+    DEFAULT_REGION,
+    HOST,
+    CloudSettings,
+    InvalidSettings,
+    default_port,
+    default_time_scale,
+    state_dir,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,8 +100,8 @@ def _settings(arguments: Sequence[str] | None) -> CloudSettings:
     parser.add_argument(
         "--time-scale",
         type=float,
-        default=1.0,
-        help="how many times faster waiting constants pass (default: 1)",
+        default=None,
+        help="how many times faster waiting constants pass (default: SERVING_LOCAL_TIME_SCALE or 1)",
     )
     parser.add_argument(
         "--region",
@@ -106,7 +114,7 @@ def _settings(arguments: Sequence[str] | None) -> CloudSettings:
         port=default_port() if given.port is None else given.port,
         directory=given.dir or state_dir() / "cloud",
         images=given.images or state_dir() / "images",
-        time_scale=given.time_scale,
+        time_scale=default_time_scale() if given.time_scale is None else given.time_scale,
         region=given.region,
         log_level=given.log_level,
     )

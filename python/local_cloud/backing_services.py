@@ -13,11 +13,14 @@ import logging
 import os
 import re
 import secrets
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from local_cloud import s3
 from local_cloud.moto_gaps import mend
 from local_cloud.settings import ACCOUNT, HOST
 
@@ -39,8 +42,14 @@ Environ = dict[str, Any]
 class BackingServices:
     """moto on a private port. :meth:`start` blocks for about a second (imports): call it from a thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, objects_dir: Path | None = None) -> None:
+        """``objects_dir``: where S3's objects lie while this runs; what is there before is removed. A
+        temporary folder of its own unless given."""
         self.secret = secrets.token_urlsafe(24)
+        self._store = s3.ObjectStore(
+            objects_dir or Path(tempfile.gettempdir()) / f"s3-{secrets.token_hex(8)}"
+        )
+        self.objects = s3.S3Objects(self._store, ACCOUNT)
         self._server: Any = None
         self._thread: threading.Thread | None = None
 
@@ -51,7 +60,8 @@ class BackingServices:
         return f"http://{host}:{port}"
 
     def start(self) -> None:
-        """Imports moto and starts its server. Raises OSError if no port can be bound."""
+        """Imports moto and starts its server. Raises OSError if no port can be bound or no object stored."""
+        self._store.open()
         # moto's answers carry "Access-Control-Allow-Origin: *" unless told otherwise: no web page shall read
         # them.
         os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
@@ -63,6 +73,12 @@ class BackingServices:
         )
         from werkzeug.serving import make_server
 
+        class Dispatcher(DomainDispatcherApplication):
+            """Looks for AWS's query protocol, which is POST, in bodies; not in an object that is PUT."""
+
+            def _get_body(self, environ: Environ) -> Any:
+                return super()._get_body(environ) if environ.get("REQUEST_METHOD") == "POST" else None
+
         class QuietRequestHandler(MotoRequestHandler):
             """The gateway logs requests; werkzeug need not do so again."""
 
@@ -71,33 +87,38 @@ class BackingServices:
 
         def create_app(service: Any) -> Any:
             mend(service)
+            if service == "s3":
+                s3.mend()
             return create_backend_app(service)
 
-        application = _Guard(DomainDispatcherApplication(create_app), self.secret)
+        application = _Guard(Dispatcher(create_app), self.secret, self._store)
         self._server = make_server(HOST, 0, application, threaded=True, request_handler=QuietRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="moto", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the server; what moto remembers goes with the process."""
+        """Stops the server and removes S3's objects; what else moto remembers goes with the process."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
+        self._store.close()
 
 
 class _Guard:
     """WSGI middleware: lets only the gateway in, and turns what moto cannot do into an answer."""
 
-    def __init__(self, application: Any, secret: str) -> None:
+    def __init__(self, application: Any, secret: str, store: s3.ObjectStore) -> None:
         self._application = application
         self._secret = secret
+        self._store = store
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         given = environ.pop("HTTP_X_SERVING_GATEWAY", "")
         if not secrets.compare_digest(given, self._secret):
             return _respond(start_response, 403, "text/plain", b"Call the local cloud's gateway instead.\n")
+        environ[s3.STORE] = self._store
         answer = _Recorder()
         try:
             result: Iterable[bytes] = self._application(environ, answer.start_response)

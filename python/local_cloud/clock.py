@@ -8,6 +8,7 @@ scaled: a container does not start faster because the clock does.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -22,8 +23,8 @@ class Clock:
 
     def __init__(self, time_scale: float = 1.0) -> None:
         """``time_scale`` is how many times faster than real time the waiting constants pass (> 0)."""
-        if not time_scale > 0:
-            raise ValueError(f"time scale must be greater than 0, not {time_scale}")
+        if not 0 < time_scale < math.inf:
+            raise ValueError(f"time scale must be a number greater than 0, not {time_scale}")
         self.time_scale = time_scale
 
     def now(self) -> datetime:

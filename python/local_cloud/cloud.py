@@ -15,20 +15,31 @@ from typing import Protocol
 
 from aiohttp import web
 
+from local_cloud.asynchronous import AsyncInference
 from local_cloud.backing_services import BackingServices
 from local_cloud.clock import Clock
 from local_cloud.gateway import Gateway, listen
 from local_cloud.hosting.specs import HostedFleet, HostingSettings, VariantSpec
 from local_cloud.logs import container_logs
 from local_cloud.sagemaker.api import ControlPlane
+from local_cloud.sagemaker.endpoint import Endpoint
+from local_cloud.sagemaker.rehosting import Rehosting, StillChanging
 from local_cloud.sagemaker.validation import service_model
+from local_cloud.scaling import EndpointCapacity, ScalingEngine
+from local_cloud.scaling.retirement import deregister_gone_endpoints
 from local_cloud.settings import HOST, CloudSettings
 from local_cloud.state import INFO_FILE, CloudInfo, CloudLock, write_info
 
 log = logging.getLogger(__name__)
 
+RESTART_SETTLE_SECONDS = 60.0
+"""How long a restart of hosting waits for endpoints that are being created, updated or deleted."""
+
 STATUS_VERSION = 1
 """Of the JSON at ``/_local/status``; raised when a member changes its meaning."""
+
+ASYNCHRONOUS = "asynchronous"
+"""The folder of the queues in the state folder."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -54,8 +65,10 @@ def process_hosting(settings: HostingSettings) -> HostingService:
 class _Parts:
     backing: BackingServices
     hosting: HostingService
+    asynchronous: AsyncInference
     control_plane: ControlPlane
     gateway: Gateway
+    scaling: ScalingEngine
 
 
 class LocalCloud:
@@ -72,6 +85,7 @@ class LocalCloud:
         self.stopping = asyncio.Event()
         self._lock = CloudLock(settings.directory)
         self._parts: _Parts | None = None
+        self._restart: asyncio.Task[list[Endpoint]] | None = None
         self.info: CloudInfo | None = None
 
     async def start(self) -> CloudInfo:
@@ -95,18 +109,30 @@ class LocalCloud:
             raise
         port: int = listener.getsockname()[1]
         url = f"http://{HOST}:{port}"
-        backing = BackingServices()
+        backing = BackingServices(directory / "objects")
         await asyncio.gather(asyncio.to_thread(backing.start), asyncio.to_thread(service_model))
         hosting = self._make_hosting(self._hosting_settings(directory, url))
+        # An earlier cloud's queue: its endpoints, and the objects of its requests, are gone.
+        shutil.rmtree(directory / ASYNCHRONOUS, ignore_errors=True)
+        asynchronous = self._make_asynchronous(directory, url, backing)
+        await asynchronous.start()
         control_plane = ControlPlane(
-            hosting.fleet, region=self.settings.region, account=self.settings.account, clock=self.clock
+            hosting.fleet,
+            region=self.settings.region,
+            account=self.settings.account,
+            clock=self.clock,
+            asynchronous=asynchronous,
         )
         gateway = Gateway(control_plane, backing, account=self.settings.account)
         gateway.add_local_route("GET", "status", self._status)
         gateway.add_local_route("POST", "shutdown", self._shutdown)
         gateway.add_local_route("GET", "logs", self._logs)
+        gateway.add_local_route("POST", "hosting/restart", self._restart_hosting)
+        deregister_gone_endpoints(control_plane.endpoints)
         await gateway.start(listener)
-        self._parts = _Parts(backing, hosting, control_plane, gateway)
+        scaling = ScalingEngine(EndpointCapacity(control_plane.endpoints, self.clock), self.clock)
+        scaling.start()
+        self._parts = _Parts(backing, hosting, asynchronous, control_plane, gateway, scaling)
         self.info = CloudInfo(
             url=url,
             pid=os.getpid(),
@@ -134,13 +160,51 @@ class LocalCloud:
             clock=self.clock,
         )
 
+    def _make_asynchronous(self, directory: Path, url: str, backing: BackingServices) -> AsyncInference:
+        return AsyncInference(
+            directory / ASYNCHRONOUS,
+            backing.objects,
+            url,
+            region=self.settings.region,
+            account=self.settings.account,
+            clock=self.clock,
+        )
+
+    async def restart_hosting(self) -> list[Endpoint]:
+        """Ends every container, makes hosting and the queues anew, and starts every endpoint that served;
+        returns these once each is InService, or Failed with a reason. Queued requests are read from disk.
+
+        Raises:
+            StillChanging: endpoints have been in progress for too long; nothing was done.
+        """
+        parts = self._parts
+        assert parts is not None
+        assert self.info is not None
+        directory = self.settings.directory.absolute()
+        rehosting = Rehosting(parts.control_plane.endpoints, self.clock)
+        await rehosting.suspend(RESTART_SETTLE_SECONDS)
+        log.info("hosting is being restarted")
+        await parts.asynchronous.close()
+        parts.asynchronous = self._make_asynchronous(directory, self.info.url, parts.backing)
+        await parts.asynchronous.start()
+        await rehosting.open_queues(parts.asynchronous)
+        await rehosting.end_fleets()
+        await parts.hosting.close()
+        parts.hosting = self._make_hosting(self._hosting_settings(directory, self.info.url))
+        return await rehosting.resume(parts.hosting.fleet, parts.asynchronous)
+
     async def stop(self) -> None:
         """Stops fleets first, while their logs and metrics still have somewhere to go; then the rest."""
         parts, self._parts = self._parts, None
         if parts is None:
             return
+        if self._restart is not None:
+            self._restart.cancel()
+            await asyncio.wait({self._restart})
         (self.settings.directory / INFO_FILE).unlink(missing_ok=True)
         for what, closing in (
+            ("scaling", parts.scaling.stop),
+            ("asynchronous inference", parts.asynchronous.close),
             ("the endpoints", parts.control_plane.close),
             ("hosting", parts.hosting.close),
             ("the gateway", parts.gateway.stop),
@@ -150,7 +214,8 @@ class LocalCloud:
             except Exception:
                 log.exception("%s did not stop cleanly", what)
         await asyncio.to_thread(parts.backing.stop)
-        shutil.rmtree(self.settings.directory / "instances", ignore_errors=True)
+        for folder in ("instances", ASYNCHRONOUS):
+            shutil.rmtree(self.settings.directory / folder, ignore_errors=True)
         # The lock stays ours until the process ends, so that whoever waits for it finds nothing left of us.
         log.info("the local cloud has stopped")
 
@@ -180,6 +245,30 @@ class LocalCloud:
             )
         self.stopping.set()
         return web.json_response({"stopping": True})
+
+    async def _restart_hosting(self, request: web.BaseRequest) -> web.Response:
+        if request.headers.get("X-Serving-Local") != "1":
+            return web.Response(status=403, text="Send the header X-Serving-Local: 1 to restart hosting.\n")
+        if self._restart is not None and not self._restart.done():
+            return web.Response(status=409, text="Hosting is being restarted already.\n")
+        began = self.clock.monotonic()
+        # In a task of its own: a caller who leaves does not leave half a restart behind.
+        self._restart = asyncio.create_task(self.restart_hosting(), name="restart of hosting")
+        try:
+            restarted = await asyncio.shield(self._restart)
+        except StillChanging as error:
+            text = f"Hosting was not restarted: {', '.join(error.names)} did not settle in time. Try again.\n"
+            return web.Response(status=409, text=text)
+        endpoints = [
+            {
+                "name": endpoint.name,
+                "status": endpoint.status.value,
+                "failure_reason": endpoint.failure_reason,
+            }
+            for endpoint in restarted
+        ]
+        seconds = round(self.clock.monotonic() - began, 3)
+        return web.json_response({"seconds": seconds, "endpoints": endpoints})
 
     async def _logs(self, request: web.BaseRequest) -> web.Response:
         assert self.info is not None

@@ -57,6 +57,8 @@ _HOP_BY_HOP: Final = frozenset(
     }
 )
 _MOTO_CONNECTIONS: Final = 64
+_HUNG_UP: Final = 499
+"""Status of an answer that nobody waits for any more."""
 BACKLOG: Final = 512
 """Connections that may wait to be accepted: a burst of clients must not be refused."""
 
@@ -185,23 +187,29 @@ class Gateway:
         headers = _end_to_end(request.headers)
         headers[SECRET_HEADER] = self._backing.secret
         body = request.content if request.body_exists else None
-        async with self._session.request(
-            request.method, url, headers=headers, data=body, allow_redirects=False
-        ) as upstream:
-            response = web.StreamResponse(
-                status=upstream.status, reason=upstream.reason, headers=_end_to_end(upstream.headers)
-            )
-            response.headers.setdefault("x-amzn-RequestId", request_id)
-            try:
+        response = web.StreamResponse(status=_HUNG_UP)
+        try:
+            async with self._session.request(
+                request.method, url, headers=headers, data=body, allow_redirects=False
+            ) as upstream:
+                response = web.StreamResponse(
+                    status=upstream.status, reason=upstream.reason, headers=_end_to_end(upstream.headers)
+                )
+                response.headers.setdefault("x-amzn-RequestId", request_id)
                 await response.prepare(request)
                 async for piece in upstream.content.iter_any():
                     await response.write(piece)
                 await response.write_eof()
-            except aiohttp.ClientError:
-                # The answer has begun: the caller would take an error answer for the rest of it.
-                if request.transport is not None:
-                    request.transport.abort()
+        except (aiohttp.ClientError, ConnectionError) as error:
+            if request.transport is None or request.transport.is_closing():
+                log.info("%s %s: the caller hung up (%s)", request.method, request.path, error)
+                return response
+            if not response.prepared:
                 raise
+            # The answer has begun: the caller would take an error answer for the rest of it.
+            log.error("%s %s: the answer broke off (%s)", request.method, request.path, error)
+            request.transport.abort()
+            return response
         if response.status >= 500:
             log.error(
                 "%s %s of %s answered %s", request.method, request.path, _signed_for(request), response.status

@@ -31,6 +31,9 @@ STOP_SECONDS: Final = 45.0
 """Until a cloud that was told to stop must be gone: its containers have 30 s after SIGTERM, then it needs a
 moment."""
 
+RESTART_SECONDS: Final = 600.0
+"""Until hosting must be up again: containers may take eight minutes to their first answer."""
+
 _ANSWER_SECONDS: Final = 20.0
 """Until a cloud that is up must answer; one that still starts has START_SECONDS."""
 
@@ -54,7 +57,7 @@ def up(
     port: int = DEFAULT_PORT,
     *,
     images: Path | None = None,
-    time_scale: float = 1.0,
+    time_scale: float | None = None,
     region: str = DEFAULT_REGION,
     timeout: float = START_SECONDS,
 ) -> CloudInfo:
@@ -64,6 +67,8 @@ def up(
         directory: the cloud's state folder, such as ``.local/cloud``; made if need be.
         port: TCP port on 127.0.0.1; 0 takes any free one.
         images: the image store; ``images`` beside ``directory`` unless given.
+        time_scale: how many times faster waiting constants pass; ``SERVING_LOCAL_TIME_SCALE``, else 1, unless
+            given. A cloud that already runs keeps its own.
         timeout: seconds until it must answer.
 
     Raises:
@@ -81,8 +86,10 @@ def up(
     command = [
         sys.executable, "-m", "local_cloud", "--port", str(port), "--dir", str(directory),
         "--images", str((images or directory.parent / "images").absolute()),
-        "--time-scale", str(time_scale), "--region", region,
+        "--region", region,
     ]  # fmt: skip
+    if time_scale is not None:
+        command += ["--time-scale", str(time_scale)]
     log_path = directory / LOG_FILE
     with log_path.open("wb") as log:
         os.fchmod(log.fileno(), 0o600)
@@ -151,6 +158,26 @@ def status(directory: Path) -> dict[str, Any] | None:
     if info is None:
         return None
     found: dict[str, Any] = json.loads(_get(info, "/_local/status"))
+    return found
+
+
+def restart_hosting(directory: Path, *, timeout: float = RESTART_SECONDS) -> dict[str, Any]:
+    """Ends every container of the local cloud of ``directory`` and starts every endpoint anew. What S3 and
+    the other services hold stays, and so do asynchronous requests that are queued.
+
+    Returns:
+        ``{"seconds": …, "endpoints": [{"name", "status", "failure_reason"}]}``.
+
+    Raises:
+        LocalCloudError: no local cloud runs, endpoints are in progress, or it did not answer in time.
+    """
+    info = _running(directory.absolute())
+    if info is None:
+        raise LocalCloudError(f"no local cloud runs on {directory}: start it with `invoke local.up`")
+    request = urllib.request.Request(
+        info.url + "/_local/hosting/restart", method="POST", headers={"X-Serving-Local": "1"}
+    )
+    found: dict[str, Any] = json.loads(_answer(info, request, timeout))
     return found
 
 
@@ -288,8 +315,12 @@ def _answers(info: CloudInfo) -> bool:
 
 
 def _get(info: CloudInfo, path: str, timeout: float = _READ_SECONDS) -> bytes:
+    return _answer(info, urllib.request.Request(info.url + path), timeout)
+
+
+def _answer(info: CloudInfo, request: urllib.request.Request, timeout: float) -> bytes:
     try:
-        return _call(urllib.request.Request(info.url + path), timeout)
+        return _call(request, timeout)
     except urllib.error.HTTPError as error:
         with error:
             raise LocalCloudError(error.read().decode(errors="replace").strip() or str(error)) from None

@@ -1,4 +1,5 @@
-"""Where moto stops short of what this project needs: every gap mended here, each with its reason.
+"""Where moto stops short of what this project needs: every gap mended, each with its reason. Those of
+CloudWatch and Application Auto Scaling have modules of their own.
 
 moto looks an action up as a method of the service's response class, so a missing action is a method added to
 it. A mend is applied when moto first loads the service: none costs anything until it is used.
@@ -8,135 +9,40 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any, Final
 
-_MOST_SAMPLES: Final = 100_000
-"""Metric samples that are kept (about 50 MB): the newest, hours of them at a developer's pace."""
+_mended: set[str] = set()
+_mending = threading.RLock()
 
 
 def mend(service: str) -> None:
-    """Applies the mends of one moto service (moto's name for it, such as ``applicationautoscaling``)."""
+    """Applies the mends of one moto service (moto's name for it, such as ``applicationautoscaling``), once in
+    the life of the process."""
     apply = _MENDS.get(service)
-    if apply is not None:
-        apply()
+    with _mending:
+        if apply is not None and service not in _mended:
+            _mended.add(service)
+            apply()
 
 
 def _mend_application_autoscaling() -> None:
-    """Tags of scalable targets: moto has none, and the AWS provider reads them after every change of a
-    target."""
-    from moto.applicationautoscaling.models import ApplicationAutoscalingBackend
-    from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+    from local_cloud import autoscaling_gaps
 
-    register = ApplicationAutoScalingResponse.register_scalable_target
-    deregister = ApplicationAutoscalingBackend.deregister_scalable_target
-
-    def tags_of(response: Any, arn: str) -> dict[str, str]:
-        backend = response.applicationautoscaling_backend
-        known = {target.arn for by_resource in backend.targets.values() for target in by_resource.values()}
-        if arn not in known:
-            from moto.core.exceptions import JsonRESTError
-
-            raise JsonRESTError("ResourceNotFoundException", f"The scalable target {arn} does not exist.")
-        tags: dict[str, str] = _tag_store(backend).setdefault(arn, {})
-        return tags
-
-    def register_scalable_target(self: Any) -> str:
-        answer: str = register(self)
-        tags = self._get_param("Tags")
-        if tags:
-            tags_of(self, json.loads(answer)["ScalableTargetARN"]).update(tags)
-        return answer
-
-    def deregister_scalable_target(self: Any, namespace: str, r_id: str, dimension: str) -> None:
-        target = self.targets.get(dimension, {}).get(r_id)
-        deregister(self, namespace, r_id, dimension)
-        if target is not None:
-            _tag_store(self).pop(target.arn, None)
-
-    def list_tags_for_resource(self: Any) -> str:
-        return json.dumps({"Tags": tags_of(self, self._get_param("ResourceARN"))})
-
-    def tag_resource(self: Any) -> str:
-        tags_of(self, self._get_param("ResourceARN")).update(self._get_param("Tags"))
-        return json.dumps({})
-
-    def untag_resource(self: Any) -> str:
-        tags = tags_of(self, self._get_param("ResourceARN"))
-        for key in self._get_param("TagKeys"):
-            tags.pop(key, None)
-        return json.dumps({})
-
-    _add(
-        ApplicationAutoScalingResponse,
-        register_scalable_target,
-        list_tags_for_resource,
-        tag_resource,
-        untag_resource,
-    )
-    _add(ApplicationAutoscalingBackend, deregister_scalable_target)
+    autoscaling_gaps.mend(mend_cloudwatch=lambda: mend("cloudwatch"))
 
 
-def _tag_store(backend: Any) -> dict[str, dict[str, str]]:
-    """The tags of one backend (account and region), kept on it so that they live and die with it."""
-    if not hasattr(backend, "scalable_target_tags"):
-        backend.scalable_target_tags = {}
-    store: dict[str, dict[str, str]] = backend.scalable_target_tags
-    return store
+def _mend_sqs() -> None:
+    from local_cloud import sqs_gaps
+
+    sqs_gaps.mend()
 
 
 def _mend_cloudwatch() -> None:
-    """Composite alarms: moto keeps and describes them, but has no action that makes one.
+    from local_cloud import cloudwatch_gaps
 
-    Metrics: moto takes metrics of several dimensions for different ones at each sample (ListMetrics repeats
-    them), orders dimensions by chance (GetMetricData misses them), counts samples of further dimensions in
-    (GetMetricStatistics would add a container's to its variant's), and keeps samples without end.
-    """
-    import moto.cloudwatch.models as models
-    from moto.cloudwatch.responses import CloudWatchResponse
-
-    statistics = models.CloudWatchBackend.get_metric_statistics
-    put = models.CloudWatchBackend.put_metric_data
-
-    def put_composite_alarm(self: Any) -> Any:
-        return self.put_metric_alarm()
-
-    def are_dimensions_same(some: Any, others: Any) -> bool:
-        return _dimensions(some) == _dimensions(others)
-
-    def __lt__(self: Any, other: Any) -> bool:
-        return bool((self.name, self.value) < (other.name, other.value))
-
-    def get_metric_statistics(
-        self: Any,
-        namespace: str,
-        metric_name: str,
-        start_time: Any,
-        end_time: Any,
-        period: int,
-        stats: Any,
-        dimensions: Any,
-        unit: str | None = None,
-    ) -> Any:
-        wanted = frozenset((dimension["Name"], dimension["Value"]) for dimension in dimensions or [])
-        # The one thing that moto's own method asks of its backend.
-        samples = [sample for sample in self.get_all_metrics() if _dimensions(sample.dimensions) == wanted]
-        view: Any = SimpleNamespace(get_all_metrics=lambda: samples)
-        return statistics(view, namespace, metric_name, start_time, end_time, period, stats, dimensions, unit)
-
-    def put_metric_data(self: Any, namespace: str, metric_data: Any) -> None:
-        put(self, namespace, metric_data)
-        del self.metric_data[:-_MOST_SAMPLES]
-
-    setattr(models, are_dimensions_same.__name__, are_dimensions_same)
-    _add(models.Dimension, __lt__)
-    _add(models.CloudWatchBackend, get_metric_statistics, put_metric_data)
-    _add(CloudWatchResponse, put_composite_alarm)
-
-
-def _dimensions(dimensions: Any) -> frozenset[tuple[str, str]]:
-    return frozenset((dimension.name, dimension.value) for dimension in dimensions)
+    cloudwatch_gaps.mend()
 
 
 def _mend_s3() -> None:
@@ -230,4 +136,5 @@ _MENDS: Final[Mapping[str, Callable[[], None]]] = {
     "cloudwatch": _mend_cloudwatch,
     "ecr": _mend_ecr,
     "s3": _mend_s3,
+    "sqs": _mend_sqs,
 }

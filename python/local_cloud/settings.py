@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ class CloudSettings:
 
     Attributes:
         port: TCP port on 127.0.0.1; 0 lets the system choose a free one.
-        directory: the private state of this cloud (``cloud.json``, ``cloud.log``, ``instances/``).
+        directory: the private state of this cloud (``cloud.json``, ``cloud.log``, ``instances/``,
+            ``objects/``).
         images: the image store shared by every local cloud of this checkout.
         time_scale: how many times faster waiting constants pass, see :mod:`local_cloud.clock`.
         region: the AWS region that the resources claim to be in.
@@ -48,8 +50,10 @@ class CloudSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise InvalidSettings(f"port {self.port} is not a TCP port: give 0 (any free port) to 65535")
-        if not self.time_scale > 0:
-            raise InvalidSettings(f"time scale {self.time_scale} must be greater than 0; 1 is real time")
+        if not 0 < self.time_scale < math.inf:
+            raise InvalidSettings(
+                f"time scale {self.time_scale} must be a number greater than 0; 1 is real time"
+            )
         if not _REGION.fullmatch(self.region):
             raise InvalidSettings(
                 f"region {self.region!r} is not an AWS region name such as {DEFAULT_REGION}"
@@ -59,6 +63,27 @@ class CloudSettings:
 def state_dir() -> Path:
     """The folder of all local state: ``SERVING_LOCAL_DIR``, else ``.local`` in the working directory."""
     return Path(os.environ.get("SERVING_LOCAL_DIR") or DEFAULT_STATE_DIR)
+
+
+def default_time_scale(otherwise: float = 1.0) -> float:
+    """How many times faster waiting constants pass: ``SERVING_LOCAL_TIME_SCALE``, else what is given.
+
+    Raises:
+        InvalidSettings: the variable is not a number greater than 0.
+    """
+    text = os.environ.get("SERVING_LOCAL_TIME_SCALE")
+    if not text:
+        return otherwise
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = math.nan
+    if not 0 < scale < math.inf:
+        raise InvalidSettings(
+            f"SERVING_LOCAL_TIME_SCALE={text!r} is not a time scale: give a number greater than 0, such as "
+            "60 (minutes pass as seconds)"
+        )
+    return scale
 
 
 def default_port() -> int:

@@ -1,8 +1,13 @@
 locals {
-  # Purpose => how long old versions stay. A bucket name is unique in the world, hence account and region in it.
+  # Purpose => how long what is in it stays. A bucket name is unique in the world, hence account and region in it.
+  # Requests and answers of asynchronous endpoints keep no old versions: each has a key of its own, nothing overwrites
+  # it, and what a caller deletes, or the rule below, is to be gone.
   buckets = merge(
-    { artifacts = { keep_old_versions_days = 90 } },
-    var.state_bucket ? { terraform-state = { keep_old_versions_days = 365 } } : {},
+    {
+      artifacts = { keep_old_versions_days = 90, abort_uploads_days = 7, expire_days = {} }
+      data      = { keep_old_versions_days = null, abort_uploads_days = 1, expire_days = { "async/" = var.expire_data_days } }
+    },
+    var.state_bucket ? { terraform-state = { keep_old_versions_days = 365, abort_uploads_days = 7, expire_days = {} } } : {},
   )
 }
 
@@ -34,9 +39,9 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_versioning" "this" {
-  for_each = aws_s3_bucket.this
+  for_each = { for purpose, bucket in local.buckets : purpose => bucket if bucket.keep_old_versions_days != null }
 
-  bucket = each.value.id
+  bucket = aws_s3_bucket.this[each.key].id
 
   versioning_configuration {
     status = "Enabled"
@@ -60,18 +65,40 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = var.expire_old_versions ? local.buckets : {}
+  for_each = var.lifecycle_rules ? local.buckets : {}
 
   bucket = aws_s3_bucket.this[each.key].id
 
-  rule {
-    id     = "expire-old-versions"
-    status = "Enabled"
+  dynamic "rule" {
+    for_each = each.value.keep_old_versions_days[*]
 
-    filter {}
+    content {
+      id     = "expire-old-versions"
+      status = "Enabled"
 
-    noncurrent_version_expiration {
-      noncurrent_days = each.value.keep_old_versions_days
+      filter {}
+
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
+    }
+  }
+
+  # Prefix => days. A prefix takes no wildcard, so one rule covers inputs, outputs and failures of every endpoint.
+  dynamic "rule" {
+    for_each = { for prefix, days in each.value.expire_days : prefix => days if days != null }
+
+    content {
+      id     = "expire-${trimsuffix(rule.key, "/")}"
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
     }
   }
 
@@ -82,7 +109,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     filter {}
 
     abort_incomplete_multipart_upload {
-      days_after_initiation = 7
+      days_after_initiation = each.value.abort_uploads_days
     }
   }
 

@@ -30,6 +30,24 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
+  # SNS puts the notices of asynchronous endpoints into queues that this key encrypts.
+  statement {
+    sid       = "TopicsSendToEncryptedQueues"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+
   # Container logs of the endpoints, and of no other log group.
   statement {
     sid       = "EndpointLogGroupsAreEncrypted"
@@ -50,7 +68,7 @@ data "aws_iam_policy_document" "key" {
 }
 
 resource "aws_kms_key" "this" {
-  description             = "${var.name} ${var.environment}: model archives, images, logs and notifications"
+  description             = "${var.name} ${var.environment}: model archives, images, requests and answers, logs and notifications"
   policy                  = data.aws_iam_policy_document.key.json
   enable_key_rotation     = true
   deletion_window_in_days = var.force_destroy ? 7 : 30

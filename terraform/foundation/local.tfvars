@@ -1,3 +1,3 @@
-environment         = "local"
-force_destroy       = true
-expire_old_versions = false
+environment     = "local"
+force_destroy   = true
+lifecycle_rules = false

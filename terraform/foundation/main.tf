@@ -25,6 +25,7 @@ resource "aws_ssm_parameter" "foundation" {
   # Nothing in it is secret, so plans may show it.
   insecure_value = jsonencode({
     artifact_bucket = aws_s3_bucket.this["artifacts"].bucket
+    data_bucket     = aws_s3_bucket.this["data"].bucket
     kms_key_arn     = aws_kms_key.this.arn
     repositories    = local.repositories
   })

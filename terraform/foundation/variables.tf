@@ -40,6 +40,7 @@ variable "images" {
     keep_images = optional(number, 200)
   }))
   default = {
+    gluoncv  = {}
     nlp_onnx = {}
   }
   nullable = false
@@ -62,8 +63,19 @@ variable "state_bucket" {
   nullable    = false
 }
 
-variable "expire_old_versions" {
-  description = "Whether buckets get rules that expire old versions and abandoned uploads. False where the buckets live for a day: the provider watches new rules for 50 seconds until it trusts them."
+variable "expire_data_days" {
+  description = "Days after which requests and answers of asynchronous endpoints are deleted from the data bucket; null keeps them for ever."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.expire_data_days == null ? true : var.expire_data_days >= 1 && floor(var.expire_data_days) == var.expire_data_days
+    error_message = "expire_data_days must be a whole number of at least 1, for example 30, or null to keep everything."
+  }
+}
+
+variable "lifecycle_rules" {
+  description = "Whether buckets get rules that expire data, old versions and abandoned uploads. False where the buckets live for a day: the provider watches new rules for 50 seconds until it trusts them."
   type        = bool
   default     = true
   nullable    = false

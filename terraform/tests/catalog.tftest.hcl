@@ -39,6 +39,37 @@ run "publishes_what_clients_read" {
   }
 }
 
+run "says_where_an_asynchronous_endpoint_takes_requests_and_gives_answers" {
+  command = plan
+
+  module {
+    source = "./modules/catalog"
+  }
+
+  variables {
+    endpoints = {
+      image-segmentation = {
+        pattern       = "async"
+        endpoint_name = "serving-test-image-segmentation"
+        mode          = "Single"
+        variants      = ["blue"]
+        containers    = { instance-segmentation = { task = "segmentation", model = "instance_segmentation" } }
+        async = {
+          input           = "s3://data/async/e/input/"
+          output          = "s3://data/async/e/output/"
+          failure         = "s3://data/async/e/failure/"
+          error_topic_arn = "arn:aws:sns:ap-northeast-2:123456789012:error"
+        }
+      }
+    }
+  }
+
+  assert {
+    condition     = jsonencode(jsondecode(aws_ssm_parameter.this.insecure_value).endpoints) == "{\"image-segmentation\":{\"async\":{\"error_topic_arn\":\"arn:aws:sns:ap-northeast-2:123456789012:error\",\"failure\":\"s3://data/async/e/failure/\",\"input\":\"s3://data/async/e/input/\",\"output\":\"s3://data/async/e/output/\"},\"containers\":{\"instance-segmentation\":{\"model\":\"instance_segmentation\",\"task\":\"segmentation\"}},\"endpoint_name\":\"serving-test-image-segmentation\",\"mode\":\"Single\",\"pattern\":\"async\",\"variants\":[\"blue\"]}}"
+    error_message = "The catalog must have the form that the contracts define, and no queue where there is none."
+  }
+}
+
 run "a_long_catalog_takes_the_larger_tier" {
   command = plan
 

@@ -42,3 +42,39 @@ run "draws_a_row_of_four_charts_an_endpoint" {
     error_message = "The address must open the dashboard."
   }
 }
+
+run "draws_the_queue_of_an_asynchronous_endpoint_below_the_others" {
+  command = plan
+
+  module {
+    source = "./modules/dashboard"
+  }
+
+  variables {
+    async_endpoints = { image-segmentation = { endpoint_name = "serving-test-image-segmentation", variant_name = "blue" } }
+  }
+
+  assert {
+    condition = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.x, widget.y] if widget.type == "metric" && widget.y > 14] == [
+      [0, 15], [8, 15], [16, 15], [0, 21], [8, 21], [16, 21],
+    ]
+    error_message = "Two rows of three charts must lie under the real-time endpoints."
+  }
+
+  assert {
+    condition = jsonencode([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.metrics[0] if widget.type == "metric" && widget.y > 14]) == jsonencode([
+      ["AWS/SageMaker", "ApproximateBacklogSize", "EndpointName", "serving-test-image-segmentation"],
+      ["AWS/SageMaker", "ApproximateAgeOfOldestRequest", "EndpointName", "serving-test-image-segmentation"],
+      ["AWS/SageMaker", "TotalProcessingTime", "EndpointName", "serving-test-image-segmentation", "VariantName", "blue"],
+      ["AWS/SageMaker", "InvocationsProcessed", "EndpointName", "serving-test-image-segmentation", "VariantName", "blue"],
+      ["AWS/SageMaker", "InvocationFailures", "EndpointName", "serving-test-image-segmentation", "VariantName", "blue"],
+      ["/aws/sagemaker/Endpoints", "CPUUtilization", "EndpointName", "serving-test-image-segmentation", "VariantName", "blue"],
+    ])
+    error_message = "Backlog, age, time, work, failures and instances must be drawn, each with the dimensions that AWS publishes."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24])
+    error_message = "A dashboard is 24 units wide."
+  }
+}

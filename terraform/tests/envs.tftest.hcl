@@ -8,9 +8,12 @@ mock_provider "aws" {
 variables {
   release = {
     images = {
+      gluoncv  = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-gluoncv@sha256:1111111111111111111111111111111111111111111111111111111111111111"
       nlp_onnx = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     }
     models = {
+      instance_segmentation = { image = "gluoncv", task = "segmentation", archive = "s3://artifacts/models/instance_segmentation/dd/model.tar.gz" }
+
       sentiment     = { image = "nlp_onnx", task = "sentiment", archive = "s3://artifacts/models/sentiment/aa/model.tar.gz" }
       similarity    = { image = "nlp_onnx", task = "similarity", archive = "s3://artifacts/models/similarity/bb/model.tar.gz" }
       summarization = { image = "nlp_onnx", task = "summarization", archive = "s3://artifacts/models/summarization/cc/model.tar.gz" }
@@ -30,7 +33,7 @@ run "tfvars_of_local" {
   }
 }
 
-run "local_serves_korean_nlp" {
+run "local_serves_korean_nlp_and_image_segmentation" {
   command = plan
 
   module {
@@ -40,11 +43,18 @@ run "local_serves_korean_nlp" {
   variables {
     environment = run.tfvars_of_local.values.environment
     endpoints   = run.tfvars_of_local.values.endpoints
+
+    async_endpoints = run.tfvars_of_local.values.async_endpoints
   }
 
   assert {
     condition     = output.catalog_parameter == "/serving/local/catalog" && output.endpoints["korean-nlp"].name == "serving-local-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
     error_message = "terraform.tfvars of local must give the endpoint korean-nlp in Direct mode."
+  }
+
+  assert {
+    condition     = output.async_endpoints["image-segmentation"].name == "serving-local-image-segmentation" && output.async_endpoints["image-segmentation"].input == "s3://serving-data-123456789012-ap-northeast-2/async/serving-local-image-segmentation/input/" && output.async_endpoints["image-segmentation"].queue_url != null
+    error_message = "terraform.tfvars of local must give the asynchronous endpoint image-segmentation, with a queue for its clients."
   }
 }
 
@@ -60,7 +70,7 @@ run "tfvars_of_dev" {
   }
 }
 
-run "dev_serves_korean_nlp" {
+run "dev_serves_korean_nlp_and_image_segmentation" {
   command = plan
 
   module {
@@ -70,11 +80,18 @@ run "dev_serves_korean_nlp" {
   variables {
     environment = run.tfvars_of_dev.values.environment
     endpoints   = run.tfvars_of_dev.values.endpoints
+
+    async_endpoints = run.tfvars_of_dev.values.async_endpoints
   }
 
   assert {
     condition     = output.catalog_parameter == "/serving/dev/catalog" && output.endpoints["korean-nlp"].name == "serving-dev-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
     error_message = "terraform.tfvars of dev must give the endpoint korean-nlp in Direct mode."
+  }
+
+  assert {
+    condition     = output.async_endpoints["image-segmentation"].name == "serving-dev-image-segmentation" && output.async_endpoints["image-segmentation"].input == "s3://serving-data-123456789012-ap-northeast-2/async/serving-dev-image-segmentation/input/" && output.async_endpoints["image-segmentation"].queue_url != null
+    error_message = "terraform.tfvars of dev must give the asynchronous endpoint image-segmentation, with a queue for its clients."
   }
 }
 
@@ -90,7 +107,7 @@ run "tfvars_of_staging" {
   }
 }
 
-run "staging_serves_korean_nlp" {
+run "staging_serves_korean_nlp_and_image_segmentation" {
   command = plan
 
   module {
@@ -100,11 +117,18 @@ run "staging_serves_korean_nlp" {
   variables {
     environment = run.tfvars_of_staging.values.environment
     endpoints   = run.tfvars_of_staging.values.endpoints
+
+    async_endpoints = run.tfvars_of_staging.values.async_endpoints
   }
 
   assert {
     condition     = output.catalog_parameter == "/serving/staging/catalog" && output.endpoints["korean-nlp"].name == "serving-staging-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
     error_message = "terraform.tfvars of staging must give the endpoint korean-nlp in Direct mode."
+  }
+
+  assert {
+    condition     = output.async_endpoints["image-segmentation"].name == "serving-staging-image-segmentation" && output.async_endpoints["image-segmentation"].input == "s3://serving-data-123456789012-ap-northeast-2/async/serving-staging-image-segmentation/input/" && output.async_endpoints["image-segmentation"].queue_url != null
+    error_message = "terraform.tfvars of staging must give the asynchronous endpoint image-segmentation, with a queue for its clients."
   }
 }
 
@@ -120,7 +144,7 @@ run "tfvars_of_prod" {
   }
 }
 
-run "prod_serves_korean_nlp" {
+run "prod_serves_korean_nlp_and_image_segmentation" {
   command = plan
 
   module {
@@ -130,10 +154,17 @@ run "prod_serves_korean_nlp" {
   variables {
     environment = run.tfvars_of_prod.values.environment
     endpoints   = run.tfvars_of_prod.values.endpoints
+
+    async_endpoints = run.tfvars_of_prod.values.async_endpoints
   }
 
   assert {
     condition     = output.catalog_parameter == "/serving/prod/catalog" && output.endpoints["korean-nlp"].name == "serving-prod-korean-nlp" && output.endpoints["korean-nlp"].mode == "Direct"
     error_message = "terraform.tfvars of prod must give the endpoint korean-nlp in Direct mode."
+  }
+
+  assert {
+    condition     = output.async_endpoints["image-segmentation"].name == "serving-prod-image-segmentation" && output.async_endpoints["image-segmentation"].input == "s3://serving-data-123456789012-ap-northeast-2/async/serving-prod-image-segmentation/input/" && output.async_endpoints["image-segmentation"].queue_url != null
+    error_message = "terraform.tfvars of prod must give the asynchronous endpoint image-segmentation, with a queue for its clients."
   }
 }

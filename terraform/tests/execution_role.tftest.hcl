@@ -74,7 +74,7 @@ run "has_no_star_but_for_the_registry_token" {
   }
 
   assert {
-    condition     = length(setintersection(flatten([for s in data.aws_iam_policy_document.permissions.statement : tolist(s.actions)]), ["s3:PutObject", "cloudwatch:PutMetricData", "ec2:CreateNetworkInterface", "kms:GenerateDataKey"])) == 0
+    condition     = length(setintersection(flatten([for s in data.aws_iam_policy_document.permissions.statement : tolist(s.actions)]), ["s3:PutObject", "sns:Publish", "cloudwatch:PutMetricData", "ec2:CreateNetworkInterface", "kms:GenerateDataKey"])) == 0
     error_message = "What belongs to an option must not be granted without it."
   }
 }
@@ -158,6 +158,57 @@ run "options_bring_their_own_permissions" {
   }
 }
 
+run "an_asynchronous_endpoint_reads_requests_writes_answers_and_publishes_notices" {
+  command = plan
+
+  module {
+    source = "./modules/execution_role"
+  }
+
+  variables {
+    asynchronous = {
+      input_locations    = ["s3://data/async/serving-test-image-segmentation/input/", "s3://videos"]
+      output_locations   = ["s3://data/async/serving-test-image-segmentation/output/", "s3://data/async/serving-test-image-segmentation/failure/"]
+      topic_arns         = ["arn:aws:sns:ap-northeast-2:123456789012:success", "arn:aws:sns:ap-northeast-2:123456789012:error"]
+      input_kms_key_arns = ["arn:aws:kms:ap-northeast-2:123456789012:key/2"]
+    }
+  }
+
+  assert {
+    condition     = [for s in data.aws_iam_policy_document.permissions.statement : s.resources if s.sid == "ReadRequests"] == [toset(["arn:aws:s3:::data/async/serving-test-image-segmentation/input/*", "arn:aws:s3:::videos/*"])]
+    error_message = "Requests must be read from the given locations only."
+  }
+
+  assert {
+    condition = [for s in data.aws_iam_policy_document.permissions.statement : s.resources if contains(s.actions, "s3:PutObject")] == [toset([
+      "arn:aws:s3:::data/async/serving-test-image-segmentation/failure/*",
+      "arn:aws:s3:::data/async/serving-test-image-segmentation/output/*",
+    ])]
+    error_message = "Answers and failures must be written to their locations only, and never where requests lie."
+  }
+
+  assert {
+    condition     = [for s in data.aws_iam_policy_document.permissions.statement : s.resources if contains(s.actions, "sns:Publish")] == [toset(["arn:aws:sns:ap-northeast-2:123456789012:error", "arn:aws:sns:ap-northeast-2:123456789012:success"])]
+    error_message = "Notices must go to the two topics only."
+  }
+
+  assert {
+    condition = [for s in data.aws_iam_policy_document.permissions.statement : [s.actions, s.resources, one(s.condition).values] if startswith(s.sid, "Encrypt") || startswith(s.sid, "DecryptRequests")] == [
+      [toset(["kms:Decrypt", "kms:GenerateDataKey"]), toset(["arn:aws:kms:ap-northeast-2:123456789012:key/1"]), tolist(["s3.ap-northeast-2.amazonaws.com", "sns.ap-northeast-2.amazonaws.com"])],
+      [toset(["kms:Decrypt"]), toset(["arn:aws:kms:ap-northeast-2:123456789012:key/2"]), tolist(["s3.ap-northeast-2.amazonaws.com"])],
+    ]
+    error_message = "The key must be usable through S3 and SNS, keys of other input buckets for reading only."
+  }
+
+  assert {
+    condition = (
+      [for s in data.aws_iam_policy_document.permissions.statement : s.actions if contains(s.resources, "*")] == [toset(["ecr:GetAuthorizationToken"])] &&
+      !anytrue(flatten([for s in data.aws_iam_policy_document.permissions.statement : [for action in s.actions : strcontains(action, "*")]]))
+    )
+    error_message = "Asynchronous endpoints must bring no star."
+  }
+}
+
 run "refuses_what_iam_would_refuse_or_widen" {
   command = plan
 
@@ -169,7 +220,12 @@ run "refuses_what_iam_would_refuse_or_widen" {
     name     = "serving/test"
     images   = ["123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx:latest"]
     archives = ["s3://artifacts/models/*"]
+    asynchronous = {
+      input_locations  = ["s3://data/async/*/input/"]
+      output_locations = ["s3://data/async/output/"]
+      topic_arns       = []
+    }
   }
 
-  expect_failures = [var.name, var.images, var.archives]
+  expect_failures = [var.name, var.images, var.archives, var.asynchronous]
 }

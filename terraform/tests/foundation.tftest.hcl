@@ -15,8 +15,8 @@ run "keeps_archives_private_encrypted_and_versioned" {
   }
 
   assert {
-    condition     = keys(aws_s3_bucket.this) == ["artifacts"] && aws_s3_bucket.this["artifacts"].bucket == "serving-artifacts-123456789012-ap-northeast-2" && !aws_s3_bucket.this["artifacts"].force_destroy
-    error_message = "There must be one bucket, with account and region in its name, that destroy does not empty."
+    condition     = keys(aws_s3_bucket.this) == ["artifacts", "data"] && aws_s3_bucket.this["artifacts"].bucket == "serving-artifacts-123456789012-ap-northeast-2" && !aws_s3_bucket.this["artifacts"].force_destroy
+    error_message = "There must be a bucket for archives, with account and region in its name, that destroy does not empty."
   }
 
   assert {
@@ -47,6 +47,75 @@ run "keeps_archives_private_encrypted_and_versioned" {
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.this["artifacts"].rule[*].id == tolist(["expire-old-versions", "abort-broken-uploads"])
     error_message = "Old versions and abandoned uploads must end some day."
+  }
+}
+
+run "keeps_requests_and_answers_private_encrypted_and_for_a_while" {
+  command = plan
+
+  module {
+    source = "./foundation"
+  }
+
+  assert {
+    condition     = aws_s3_bucket.this["data"].bucket == "serving-data-123456789012-ap-northeast-2" && output.data_bucket == "serving-data-123456789012-ap-northeast-2" && !aws_s3_bucket.this["data"].force_destroy
+    error_message = "Requests and answers must lie in a bucket of their own that destroy does not empty."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_public_access_block.this["data"].block_public_acls &&
+      aws_s3_bucket_public_access_block.this["data"].block_public_policy &&
+      aws_s3_bucket_public_access_block.this["data"].ignore_public_acls &&
+      aws_s3_bucket_public_access_block.this["data"].restrict_public_buckets &&
+      aws_s3_bucket_ownership_controls.this["data"].rule[0].object_ownership == "BucketOwnerEnforced" &&
+      one(one(aws_s3_bucket_server_side_encryption_configuration.this["data"].rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
+    )
+    error_message = "Nothing in the bucket may be public, and everything must be encrypted with the key."
+  }
+
+  assert {
+    condition     = [for s in data.aws_iam_policy_document.bucket["data"].statement : [s.sid, s.effect]] == [["DenyWithoutTls", "Deny"], ["DenyOtherEncryption", "Deny"], ["DenyOtherKey", "Deny"]]
+    error_message = "The bucket must refuse plain HTTP and any other encryption."
+  }
+
+  assert {
+    condition     = keys(aws_s3_bucket_versioning.this) == ["artifacts"]
+    error_message = "Deleted requests must be gone: the data bucket keeps no old versions."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_lifecycle_configuration.this["data"].rule[*].id == tolist(["expire-async", "abort-broken-uploads"]) &&
+      one(aws_s3_bucket_lifecycle_configuration.this["data"].rule[0].filter).prefix == "async/" &&
+      one(aws_s3_bucket_lifecycle_configuration.this["data"].rule[0].expiration).days == 30 &&
+      one(aws_s3_bucket_lifecycle_configuration.this["data"].rule[1].abort_incomplete_multipart_upload).days_after_initiation == 1
+    )
+    error_message = "Requests and answers must end after a month, abandoned uploads after a day."
+  }
+
+  assert {
+    condition = [for s in data.aws_iam_policy_document.key.statement : [one(s.principals).identifiers, one(s.condition).values] if s.sid == "TopicsSendToEncryptedQueues"] == [
+      [toset(["sns.amazonaws.com"]), tolist(["123456789012"])]
+    ]
+    error_message = "SNS of this account must be able to write into encrypted queues."
+  }
+}
+
+run "data_may_be_kept_for_another_time_or_for_ever" {
+  command = plan
+
+  module {
+    source = "./foundation"
+  }
+
+  variables {
+    expire_data_days = null
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.this["data"].rule[*].id == tolist(["abort-broken-uploads"])
+    error_message = "expire_data_days = null must keep requests and answers."
   }
 }
 
@@ -91,14 +160,13 @@ run "publishes_itself" {
   assert {
     condition = aws_ssm_parameter.foundation.name == "/serving/test/foundation" && jsondecode(aws_ssm_parameter.foundation.insecure_value) == {
       artifact_bucket = "serving-artifacts-123456789012-ap-northeast-2"
+      data_bucket     = "serving-data-123456789012-ap-northeast-2"
       kms_key_arn     = "arn:aws:kms:ap-northeast-2:123456789012:key/00000000-0000-0000-0000-000000000000"
-      repositories = {
-        nlp_onnx = {
-          name = "serving-nlp-onnx"
-          url  = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx"
-          arn  = "arn:aws:ecr:ap-northeast-2:123456789012:repository/serving-nlp-onnx"
-        }
-      }
+      repositories = { for image in ["gluoncv", "nlp_onnx"] : image => {
+        name = "serving-${replace(image, "_", "-")}"
+        url  = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx" # the same for each: the mock's
+        arn  = "arn:aws:ecr:ap-northeast-2:123456789012:repository/serving-nlp-onnx"
+      } }
     }
     error_message = "The parameter must have the form that environments and tasks read."
   }
@@ -117,9 +185,9 @@ run "options_make_the_state_bucket_and_a_foundation_to_throw_away" {
   }
 
   variables {
-    state_bucket        = true
-    force_destroy       = true
-    expire_old_versions = false
+    state_bucket    = true
+    force_destroy   = true
+    lifecycle_rules = false
   }
 
   assert {
@@ -136,12 +204,12 @@ run "options_make_the_state_bucket_and_a_foundation_to_throw_away" {
   }
 
   assert {
-    condition     = aws_s3_bucket.this["artifacts"].force_destroy && aws_ecr_repository.this["nlp_onnx"].force_delete && aws_kms_key.this.deletion_window_in_days == 7 && length(aws_s3_bucket_lifecycle_configuration.this) == 0
+    condition     = aws_s3_bucket.this["artifacts"].force_destroy && aws_s3_bucket.this["data"].force_destroy && aws_ecr_repository.this["nlp_onnx"].force_delete && aws_kms_key.this.deletion_window_in_days == 7 && length(aws_s3_bucket_lifecycle_configuration.this) == 0
     error_message = "force_destroy must reach everything that holds data, and rules must be optional."
   }
 }
 
-run "refuses_names_that_aws_would_refuse" {
+run "refuses_what_aws_would_refuse" {
   command = plan
 
   module {
@@ -149,10 +217,11 @@ run "refuses_names_that_aws_would_refuse" {
   }
 
   variables {
-    environment = "Test"
-    name        = "Serving"
-    images      = { "nlp-onnx" = {} }
+    environment      = "Test"
+    name             = "Serving"
+    images           = { "nlp-onnx" = {} }
+    expire_data_days = 0
   }
 
-  expect_failures = [var.environment, var.name, var.images]
+  expect_failures = [var.environment, var.name, var.images, var.expire_data_days]
 }

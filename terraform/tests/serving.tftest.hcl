@@ -32,14 +32,38 @@ variables {
     }
   }
 
+  async_endpoints = {
+    image-segmentation = {
+      model                      = "instance_segmentation"
+      instance_type              = "ml.m5.xlarge"
+      environment                = { SERVING_THREADS = "2" }
+      invocation_timeout_seconds = 1800
+      input_locations            = ["s3://videos/raw/"]
+      autoscaling                = { min = 0, max = 2, backlog_per_instance = 4 }
+      tags                       = { Team = "vision" }
+    }
+
+    steady = {
+      model          = "instance_segmentation"
+      instance_type  = "ml.m5.large"
+      instance_count = 2
+      notifications  = { client_queue = false, include_response_in = ["SUCCESS_NOTIFICATION_TOPIC"] }
+      alarms         = { failure_percent = 0 }
+      deployment     = { strategy = "CANARY", step_percent = 50 }
+    }
+  }
+
   release = {
     images = {
+      gluoncv  = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-gluoncv@sha256:1111111111111111111111111111111111111111111111111111111111111111"
       nlp_onnx = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:0000000000000000000000000000000000000000000000000000000000000000"
     }
     models = {
       sentiment    = { image = "nlp_onnx", task = "sentiment", archive = "s3://artifacts/models/sentiment/aa/model.tar.gz" }
       sentiment_v2 = { image = "nlp_onnx", task = "sentiment", archive = "s3://artifacts/models/sentiment_v2/bb/model.tar.gz" }
       similarity   = { image = "nlp_onnx", task = "similarity", archive = "s3://artifacts/models/similarity/cc/model.tar.gz" }
+
+      instance_segmentation = { image = "gluoncv", task = "segmentation", archive = "s3://artifacts/models/instance_segmentation/dd/model.tar.gz" }
     }
   }
 }
@@ -80,6 +104,35 @@ run "composes_every_endpoint_from_tfvars_and_release" {
       environment = "test"
       region      = "ap-northeast-2"
       endpoints = {
+        image-segmentation = {
+          pattern       = "async"
+          endpoint_name = "serving-test-image-segmentation"
+          mode          = "Single"
+          variants      = ["blue"]
+          containers    = { instance-segmentation = { task = "segmentation", model = "instance_segmentation" } }
+          async = {
+            input             = "s3://serving-data-123456789012-ap-northeast-2/async/serving-test-image-segmentation/input/"
+            output            = "s3://serving-data-123456789012-ap-northeast-2/async/serving-test-image-segmentation/output/"
+            failure           = "s3://serving-data-123456789012-ap-northeast-2/async/serving-test-image-segmentation/failure/"
+            queue_url         = "https://sqs.ap-northeast-2.amazonaws.com/123456789012/serving-test-image-segmentation-notices"
+            success_topic_arn = "arn:aws:sns:ap-northeast-2:123456789012:serving-test-alarms" # the mock's, for every topic
+            error_topic_arn   = "arn:aws:sns:ap-northeast-2:123456789012:serving-test-alarms"
+          }
+        }
+        steady = {
+          pattern       = "async"
+          endpoint_name = "serving-test-steady"
+          mode          = "Single"
+          variants      = ["blue"]
+          containers    = { instance-segmentation = { task = "segmentation", model = "instance_segmentation" } }
+          async = {
+            input             = "s3://serving-data-123456789012-ap-northeast-2/async/serving-test-steady/input/"
+            output            = "s3://serving-data-123456789012-ap-northeast-2/async/serving-test-steady/output/"
+            failure           = "s3://serving-data-123456789012-ap-northeast-2/async/serving-test-steady/failure/"
+            success_topic_arn = "arn:aws:sns:ap-northeast-2:123456789012:serving-test-alarms"
+            error_topic_arn   = "arn:aws:sns:ap-northeast-2:123456789012:serving-test-alarms"
+          }
+        }
         korean-nlp = {
           pattern       = "multi_container"
           endpoint_name = "serving-test-korean-nlp"
@@ -102,6 +155,76 @@ run "composes_every_endpoint_from_tfvars_and_release" {
   assert {
     condition     = output.dashboard_url == "https://ap-northeast-2.console.aws.amazon.com/cloudwatch/home?region=ap-northeast-2#dashboards/dashboard/serving-test"
     error_message = "There must be one dashboard an environment."
+  }
+}
+
+run "composes_asynchronous_endpoints_beside_them" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  assert {
+    condition = { for key, endpoint in output.async_endpoints : key => [endpoint.name, endpoint.queue_url != null, endpoint.client_policy_arn != null] } == {
+      image-segmentation = ["serving-test-image-segmentation", true, true]
+      steady             = ["serving-test-steady", false, true]
+    }
+    error_message = "Each key must become an endpoint serving-<environment>-<key>, with a queue unless it wants none, and a policy for its clients."
+  }
+
+  assert {
+    condition     = keys(module.async_autoscaling) == ["image-segmentation"] && module.async_autoscaling["image-segmentation"].wake_alarm_name == "serving-test-image-segmentation-wake"
+    error_message = "Only an endpoint that asks for autoscaling may get it; one that may sleep must be woken."
+  }
+
+  assert {
+    condition     = module.async_alarms["steady"].rollback_alarm_names == ["serving-test-steady-server-errors"] && length(module.async_alarms["image-segmentation"].rollback_alarm_names) == 2
+    error_message = "Alarms must be each endpoint's own."
+  }
+
+  assert {
+    condition     = keys(module.execution_role) == ["feelings", "korean-nlp"] && keys(module.multi_container_endpoint) == ["feelings", "korean-nlp"]
+    error_message = "Real-time endpoints must stay where they were in the state."
+  }
+}
+
+run "a_foundation_without_a_data_bucket_says_how_to_get_one" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  override_data {
+    target          = data.aws_ssm_parameter.foundation
+    override_during = plan
+    values          = { insecure_value = "{\"artifact_bucket\":\"artifacts\",\"kms_key_arn\":\"arn:aws:kms:ap-northeast-2:123456789012:key/1\",\"repositories\":{}}" }
+  }
+
+  expect_failures = [data.aws_ssm_parameter.foundation]
+}
+
+run "such_a_foundation_still_serves_in_real_time" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  variables {
+    async_endpoints = {}
+  }
+
+  override_data {
+    target          = data.aws_ssm_parameter.foundation
+    override_during = plan
+    values          = { insecure_value = "{\"artifact_bucket\":\"artifacts\",\"kms_key_arn\":\"arn:aws:kms:ap-northeast-2:123456789012:key/1\",\"repositories\":{}}" }
+  }
+
+  assert {
+    condition     = keys(output.endpoints) == ["feelings", "korean-nlp"] && output.async_endpoints == {}
+    error_message = "What needs no data bucket must not ask for one."
   }
 }
 
@@ -147,6 +270,27 @@ run "a_missing_release_says_which_task_writes_it" {
   }
 
   expect_failures = [var.release]
+}
+
+run "a_misspelt_attribute_of_an_asynchronous_endpoint_is_refused_too" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  variables {
+    async_endpoints_as_written = {
+      image-segmentation = {
+        model         = "instance_segmentation"
+        max_concurent = 2
+        notifications = { retention_second = 60 }
+        autoscaling   = { min = 0, max = 2, backlog_per_instance = 4, wake_cooldown = 60 }
+      }
+    }
+  }
+
+  expect_failures = [data.aws_ssm_parameter.foundation]
 }
 
 run "a_misspelt_attribute_is_refused_by_name" {

@@ -31,7 +31,6 @@ from sections import SECTIONS, Setup  # noqa: E402
 
 from serving.cpu import available_threads  # noqa: E402
 
-MODELS = ("sentiment", "similarity")
 PACKAGES = (
     "onnxruntime",
     "tokenizers",
@@ -50,10 +49,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="default: all"
-    )
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all")
+    names = list(dict.fromkeys(name for sections in SECTIONS.values() for name in sections))
+    parser.add_argument("--sections", nargs="+", choices=names, default=names, help="default: all")
+    models = list(SECTIONS)
+    parser.add_argument("--models", nargs="+", choices=models, default=models, help="default: all")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement (default: 5)")
     parser.add_argument(
         "--threads", type=int, default=available_threads(), help="of every server (default: cores)"
@@ -70,12 +69,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for model in given.models:
             model_dir = servers.unpack_model(model, Path(folder))
-            for section in given.sections:
+            for section, measure in SECTIONS[model].items():
+                if section not in given.sections:
+                    continue
                 say(started, f"── {model}: {section}")
                 setup = Setup(
                     model, model_dir, given.threads, given.seconds, lambda text: say(started, f"   {text}")
                 )
-                results += SECTIONS[section](setup)
+                results += measure(setup)
     report["load_average_after"] = load_average()
     report["results"] = [result.to_dict() for result in results]
     given.output.parent.mkdir(parents=True, exist_ok=True)
@@ -114,14 +115,14 @@ def load_average() -> list[float] | None:
 
 def print_table(results: list[Result]) -> None:
     """One line a result."""
-    print(f"\n{'model':<11} {'what':<56} {'measured':>16}   target")
+    print(f"\n{'model':<21} {'what':<56} {'measured':>16}   target")
     for result in results:
         measured = f"{result.value:.2f} {result.unit}"
         wanted = "for information"
         if result.target is not None:
             bound = "≥" if result.at_least else "≤"
             wanted = f"{bound} {result.target:g}  {'met' if result.met else 'MISSED'}"
-        print(f"{result.model:<11} {result.what:<56} {measured:>16}   {wanted}")
+        print(f"{result.model:<21} {result.what:<56} {measured:>16}   {wanted}")
 
 
 if __name__ == "__main__":

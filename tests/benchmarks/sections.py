@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import load
+import segmentation
 import servers
 from results import Result
 from texts import requests_for
@@ -224,10 +225,23 @@ def start_up(setup: Setup) -> Iterator[Result]:
     )
 
 
-SECTIONS: Mapping[str, Callable[[Setup], Iterator[Result]]] = {
+Section = Callable[[Setup], Iterator[Result]]
+
+TEXT_SECTIONS: Mapping[str, Section] = {
     "startup": start_up,
     "idle": idle_cpu,
     "latency": lone_request,
     "labs": against_labs,
     "litserve": against_litserve,
 }
+SEGMENTATION_SECTIONS: Mapping[str, Section] = {
+    "forward": segmentation.against_forward_pass,
+    "containers": segmentation.two_containers,
+}
+
+SECTIONS: Mapping[str, Mapping[str, Section]] = {
+    "sentiment": TEXT_SECTIONS,
+    "similarity": TEXT_SECTIONS,
+    segmentation.MODEL: SEGMENTATION_SECTIONS,
+}
+"""Model → what is measured of it."""

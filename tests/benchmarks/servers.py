@@ -32,6 +32,7 @@ class Server:
         port: int,
         health_path: str,
         environment: Mapping[str, str],
+        python: Path = Path(sys.executable),
     ) -> None:
         self.name = name
         self.port = port
@@ -40,7 +41,7 @@ class Server:
         started = time.perf_counter()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [str(python), *arguments],
                 env={**environment_of_servers(), **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -105,17 +106,30 @@ def unpack_model(name: str, folder: Path) -> Path:
     return target
 
 
-def ours(model_dir: Path, threads: int) -> Server:
-    """This project's inference server, as an image starts it."""
+def ours(
+    model_dir: Path,
+    threads: int,
+    *,
+    python: Path = Path(sys.executable),
+    environment: Mapping[str, str] | None = None,
+    name: str = "serving",
+) -> Server:
+    """This project's inference server, as an image starts it. ``environment``: the image's own variables."""
     port = free_port()
-    environment = {
+    settings = {
+        **(environment or {}),
         "SAGEMAKER_BIND_TO_PORT": str(port),
         "SERVING_HOST": "127.0.0.1",
         "SERVING_MODEL_DIR": str(model_dir),
         "SERVING_THREADS": str(threads),
     }
     return Server(
-        "serving", ["-m", "serving", "serve"], port=port, health_path="/ping", environment=environment
+        name,
+        ["-m", "serving", "serve"],
+        port=port,
+        health_path="/ping",
+        environment=settings,
+        python=python,
     )
 
 

@@ -10,6 +10,7 @@ IMAGE = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha2
 ARCHIVE = "s3://artifacts/models/sentiment/aa/model.tar.gz"
 CONTAINER = {"image": IMAGE, "archive": ARCHIVE}
 TWO = {"sentiment": CONTAINER, "similarity": CONTAINER}
+LOCATIONS = {part: f"s3://data-bucket/async/e/{part}/" for part in ("input", "output", "failure")}
 
 
 def variant(containers: Mapping[str, object] = TWO, **values: object) -> dict[str, object]:
@@ -28,6 +29,11 @@ def served(**models: str) -> dict[str, object]:
     }
 
 
+def queued(model: str = "instance_segmentation", **values: object) -> dict[str, object]:
+    """An asynchronous endpoint of module serving."""
+    return {"model": model, "instance_type": "ml.m5.large", **values}
+
+
 RELEASE: dict[str, dict[str, Any]] = {
     "images": {"nlp_onnx": IMAGE},
     "models": {
@@ -36,6 +42,7 @@ RELEASE: dict[str, dict[str, Any]] = {
             ("sentiment", "sentiment"),
             ("sentiment_v2", "sentiment"),
             ("similarity", "similarity"),
+            ("instance_segmentation", "segmentation"),
         )
     },
 }
@@ -43,6 +50,30 @@ RELEASE: dict[str, dict[str, Any]] = {
 # Values that every module accepts; a case changes some of them.
 ACCEPTED: dict[str, dict[str, object]] = {
     "foundation": {"environment": "dev"},
+    "modules/async_alarms": {"endpoint_name": "e", "variant_name": "blue"},
+    "modules/async_autoscaling": {
+        "endpoint_name": "e",
+        "variant_name": "blue",
+        "instance_type": "ml.m5.large",
+        "instance_count": 1,
+        "autoscaling": {"min": 0, "max": 2, "backlog_per_instance": 5},
+    },
+    "modules/async_client_policy": {
+        "endpoint_name": "e",
+        "locations": LOCATIONS,
+        "catalog_parameter": "/serving/dev/catalog",
+        "kms_key_arn": "k",
+    },
+    "modules/async_endpoint": {
+        "name": "serving-dev-image-segmentation",
+        "container": CONTAINER,
+        "instance_type": "ml.m5.large",
+        "output_location": LOCATIONS["output"],
+        "failure_location": LOCATIONS["failure"],
+        "execution_role_arn": "arn:aws:iam::123456789012:role/r",
+        "rollback_alarm_names": ["a"],
+    },
+    "modules/async_notifications": {"endpoint_name": "e", "publisher_role_name": "r", "kms_key_arn": "k"},
     "modules/catalog": {"environment": "dev", "region": "ap-northeast-2", "endpoints": {}},
     "modules/dashboard": {"name": "serving-dev", "region": "ap-northeast-2", "endpoints": {}},
     "modules/endpoint_alarms": {"endpoint_name": "e", "variants": ["blue"]},
@@ -63,6 +94,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
     "modules/serving": {
         "environment": "dev",
         "endpoints": {"korean-nlp": served(sentiment="sentiment", similarity="similarity")},
+        "async_endpoints": {"image-segmentation": queued()},
         "release": RELEASE,
     },
 }
@@ -111,6 +143,8 @@ CASES = [
         "whole number of at least 10",
         images={"nlp_onnx": {"keep_images": 1}},
     ),
+    case("data-kept-no-day", "foundation", "null to keep everything", expire_data_days=0),
+    case("data-kept-half-a-day", "foundation", "whole number of at least 1", expire_data_days=1.5),
     case("dashboard-name", "modules/dashboard", 'for example "serving-dev"', name="serving dev"),
     case("alarm-always-on", "modules/endpoint_alarms", "cannot be off", alarms={"server_error_percent": 0}),
     case(
@@ -264,7 +298,7 @@ CASES = [
         "unknown-model",
         "modules/serving",
         "sentimental (endpoints.korean-nlp.variants.blue.containers.sentiment). "
-        "The release holds: sentiment, sentiment_v2, similarity. "
+        "The release holds: instance_segmentation, sentiment, sentiment_v2, similarity. "
         "Correct the name, or run `invoke release --env dev`",
         endpoints={"korean-nlp": served(sentiment="sentimental", similarity="similarity")},
     ),

@@ -14,19 +14,28 @@ from refused_values import RELEASE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = re.findall(
-    r"^```hcl\n(endpoints = .*?)^```",
+    r"^```hcl\n((?:async_)?endpoints = .*?)^```",
     (REPOSITORY / "docs" / "terraform.md").read_text(encoding="utf-8"),
     re.MULTILINE | re.DOTALL,
 )
 ROOT = """
-variable "endpoints" { type = any }
+variable "endpoints" {
+  type    = any
+  default = {}
+}
+variable "async_endpoints" {
+  type    = any
+  default = {}
+}
 variable "release" { type = any }
 module "serving" {
-  source               = "./serving"
-  environment          = "dev"
-  endpoints            = var.endpoints
-  endpoints_as_written = var.endpoints
-  release              = var.release
+  source                     = "./serving"
+  environment                = "dev"
+  endpoints                  = var.endpoints
+  endpoints_as_written       = var.endpoints
+  async_endpoints            = var.async_endpoints
+  async_endpoints_as_written = var.async_endpoints
+  release                    = var.release
 }
 output "unknown_attributes" { value = module.serving.unknown_attributes }
 """
@@ -35,7 +44,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) >= 3
+    assert len(EXAMPLES) >= 5
+    assert any(example.startswith("async_endpoints") for example in EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.split()[3])

@@ -15,7 +15,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from refused_async_values import ASYNC_CASES
 from refused_values import ACCEPTED, CASES, Case
+
+ALL_CASES = [*CASES, *ASYNC_CASES]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -45,7 +48,7 @@ def diagnostics(
         (root / module).mkdir(parents=True)
         shutil.copy(terraform_dir / module / "variables.tf", root / module)
     accepted = [Case(f"accepted-{module.split('/')[-1]}", module, {}, "") for module in ACCEPTED]
-    for each in [*accepted, *CASES]:
+    for each in [*accepted, *ALL_CASES]:
         call = {"source": f".{os.sep}{each.module}", **ACCEPTED[each.module], **each.values}
         (root / f"{each.name}.tf.json").write_text(json.dumps({"module": {each.name: call}}))
     done = run_terraform(root, "init", "-no-color")
@@ -65,7 +68,7 @@ def test_ordinary_values_are_accepted(module: str, diagnostics: Mapping[str, lis
     assert diagnostics.get(f"accepted-{module.split('/')[-1]}") is None
 
 
-@pytest.mark.parametrize("each", CASES, ids=lambda each: each.name)
+@pytest.mark.parametrize("each", ALL_CASES, ids=lambda each: each.name)
 def test_a_value_that_cannot_work_is_refused_with_a_way_out(
     each: Case, diagnostics: Mapping[str, list[str]]
 ) -> None:
@@ -87,5 +90,5 @@ def test_every_rule_is_among_the_cases(diagnostics: Mapping[str, list[str]], ter
         for refusal in refusals
         for rule in re.findall(r"validation rule at (\S+:\d+)", refusal)
     }
-    assert len(rules) > 40
+    assert len(rules) > 90
     assert rules - fired == set()

@@ -8,7 +8,11 @@ Sources, as named in the comments:
   [async]       "Asynchronous inference", SageMaker developer guide
   [serverless]  "Serverless inference", SageMaker developer guide
   [scaling]     "Automatic scaling" and "Deployment guardrails", SageMaker developer guide
+  [aas]         Application Auto Scaling user guide and API reference
+  [cloudwatch]  "Alarm evaluation" in the Amazon CloudWatch user guide, and its API reference
   [lambda]      "Lambda quotas", AWS Lambda developer guide
+  [s3]          "Amazon S3 multipart upload limits", Amazon S3 user guide
+  [sqs]         "ReceiveMessage" and "SendMessageBatch", Amazon SQS API reference
   [ssm]         "Systems Manager endpoints and quotas", AWS general reference
   [platform]    our own choice
 "observed" marks a value seen in public logs or samples which AWS does not promise.
@@ -53,6 +57,20 @@ ASYNC_INVOCATION_TIMEOUT_SECONDS: Final = 900  # [async] default
 ASYNC_REQUEST_TTL_RANGE_SECONDS: Final = (60, 21600)  # [model] RequestTTLSeconds
 ASYNC_REQUEST_TTL_SECONDS: Final = 21600  # [async] default
 ASYNC_CONCURRENCY_RANGE: Final = (1, 1000)  # [model] MaxConcurrentInvocationsPerInstance
+ASYNC_INLINE_BODY_BYTES: Final = 128_000  # [model] Body of InvokeEndpointAsync
+ASYNC_NOTICE_BODY_BYTES: Final = 128 * 1024  # [model] answers up to 128 KB are included in SNS messages
+ASYNC_DEFAULT_CONCURRENCY: Final = 4  # [platform] where AWS "chooses an optimal value"
+ASYNC_BACKLOG_REQUESTS: Final = 50_000  # [platform] waiting and in process, an endpoint of the local cloud
+ASYNC_CRASHES: Final = 5  # [platform] containers that may end under a request before it is given up
+ASYNC_CRASHES_IN_COMPANY: Final = 2  # [platform] after so many a request has an instance for itself
+
+INFERENCE_ID_CHARACTERS: Final = 64  # [model] InferenceId of InvokeEndpointAsync
+INPUT_LOCATION_CHARACTERS: Final = 1024  # [model] InputLocation
+
+# --- What asynchronous inference stands on
+S3_PART_BYTES_MIN: Final = 5 * MIB  # [s3] of a multipart upload, but for the last part
+SQS_BATCH_MESSAGES: Final = 10  # [sqs] received, deleted or made visible in one call
+SQS_WAIT_SECONDS: Final = 20  # [sqs] the longest poll
 
 # --- Serverless inference
 SERVERLESS_MEMORY_MB: Final = (1024, 2048, 3072, 4096, 5120, 6144)  # [serverless]
@@ -68,6 +86,19 @@ CANARY_MAX_PERCENT: Final = 50  # [scaling]
 LINEAR_PERCENT_RANGE: Final = (10, 50)  # [scaling]
 ROLLING_PERCENT_RANGE: Final = (5, 50)  # [scaling]
 ROLLBACK_ALARMS_RANGE: Final = (1, 10)  # [scaling]
+SCALING_COOLDOWN_SECONDS: Final = 300.0  # [aas] default of every policy of a variant
+TARGET_TRACKING_PERIOD_SECONDS: Final = 60  # observed in a target tracking policy's alarms
+TARGET_TRACKING_HIGH_PERIODS: Final = 3  # observed: periods above the target before scale-out
+TARGET_TRACKING_LOW_PERIODS: Final = 15  # observed: periods below the share before scale-in
+TARGET_TRACKING_LOW_SHARE: Final = 0.9  # observed; [aas] "usually more than 10% lower" than the target
+SCALING_ACTIVITIES_PER_PAGE: Final = 50  # [aas] DescribeScalingActivities
+
+# --- CloudWatch
+ALARM_EXTRA_DATAPOINTS: Final = 2  # [cloudwatch] its examples look at 5 datapoints for 3 evaluation periods
+ALARM_INTERVAL_SECONDS: Final = 60  # [cloudwatch] between two evaluations
+ALARM_HIGH_RESOLUTION_SECONDS: Final = 10  # [cloudwatch] the same, for periods of 10, 20 and 30 s
+ALARM_HISTORY_PER_PAGE: Final = 100  # [cloudwatch] DescribeAlarmHistory
+METRIC_MATH_CHARACTERS: Final = 2048  # [cloudwatch] MetricDataQuery's Expression
 
 # --- Lambda
 LAMBDA_PAYLOAD_BYTES: Final = 6 * MIB  # [lambda] synchronous
@@ -81,6 +112,9 @@ LAMBDA_INIT_SECONDS: Final = 10.0  # [lambda] an init that takes longer is run a
 # --- Catalog
 SSM_STANDARD_PARAMETER_BYTES: Final = 4096  # [ssm] standard tier
 SSM_ADVANCED_PARAMETER_BYTES: Final = 8192  # [ssm] advanced tier
+
+# --- S3
+S3_PUT_BYTES: Final = 5 * 1024 * MIB  # [s3] one PutObject or UploadPart
 
 # --- Tasks
 MAX_TEXT_CHARACTERS: Final = 100_000  # [platform] one text; at most 400 kB of UTF-8

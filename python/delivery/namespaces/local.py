@@ -17,13 +17,14 @@ from delivery.task_support import command
     changes="start the local cloud",
     help={
         "port": "port on 127.0.0.1 (default: SERVING_LOCAL_PORT, else 4570)",
-        "time-scale": "how many times faster metric periods, cooldowns and back-off pass",
+        "time-scale": "how many times faster metric periods, alarms and cooldowns pass "
+        "(default: SERVING_LOCAL_TIME_SCALE, else 60: minutes become seconds)",
     },
 )
-def up(_: Context, port: int = 0, time_scale: float = 1.0) -> None:
+def up(_: Context, port: int = 0, time_scale: float = 0.0) -> None:
     """Start the local cloud in the background, or find it running."""
     reporter = Reporter()
-    url = local.ensure_running(Project.here(), reporter, port=port or None, time_scale=time_scale)
+    url = local.ensure_running(Project.here(), reporter, port=port or None, time_scale=time_scale or None)
     reporter.say(f"export AWS_ENDPOINT_URL={url}   # any AWS SDK, the AWS CLI and Terraform follow it")
 
 
@@ -31,6 +32,12 @@ def up(_: Context, port: int = 0, time_scale: float = 1.0) -> None:
 def down(_: Context) -> None:
     """Stop the local cloud and forget what was deployed to it; images and archives stay."""
     local.stop(Project.here(), Reporter())
+
+
+@command(changes="end every container of the local cloud and start every endpoint anew")
+def restart(_: Context) -> None:
+    """End every container and start every endpoint anew; what is deployed, stored and queued stays."""
+    local.restart(Project.here(), Reporter())
 
 
 @command(help={"as-json": "everything it says, as JSON"})
@@ -58,4 +65,4 @@ def logs(_: Context, endpoint: str = "", container: str = "", lines: int = 100) 
         print(line)
 
 
-namespace = Collection("local", up, down, status, logs)
+namespace = Collection("local", up, down, restart, status, logs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 import shlex
 
 from invoke.collection import Collection
@@ -12,6 +10,7 @@ from rich.table import Table
 
 from delivery.console import Reporter
 from delivery.errors import DeliveryError
+from delivery.model_entries import run_entry
 from delivery.model_folder import find_model, find_models
 from delivery.project import Project
 from delivery.task_support import command
@@ -59,7 +58,7 @@ def evaluate(_: Context, model: str, options: str = "") -> None:
 
 
 def _run_entry(name: str, kind: str, options: str) -> None:
-    """Calls ``module:function`` with the options as its list of arguments."""
+    """Calls ``module:function`` with the options as its list of arguments, in the model's own environment."""
     project = Project.here()
     model = find_model(project, name)
     entry = model.entries.get(kind)
@@ -68,17 +67,7 @@ def _run_entry(name: str, kind: str, options: str) -> None:
             f"The model {name!r} has no [{kind}].",
             cause=f"{project.show(model.folder)}/model.toml names none",
         )
-    module_name, _, function_name = entry.partition(":")
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError) as error:
-        raise DeliveryError(
-            f"{entry} of model {name!r} cannot be loaded.",
-            cause=str(error),
-            next_step="training needs the packages of `make test` (requirements/dev.txt and torch.txt)",
-        ) from error
-    os.chdir(project.root)
-    status = function(shlex.split(options))
+    status = run_entry(project, model, entry, shlex.split(options))
     if status:
         raise DeliveryError(f"{entry} ended with status {status}.")
 

@@ -65,7 +65,12 @@ class Container:
         self.name = parts.name
         self.label = parts.label
         self.log = parts.log
-        self.status = ContainerStatus.STARTING
+        self.on_status: Callable[[], None] = lambda: None
+        """Called after each change of ``status``; the instance sets it."""
+        self.runs = 0
+        """Processes that were started so far: tells whether the process that got a request still runs."""
+        self._status = ContainerStatus.STARTING
+        self._changes: set[asyncio.Future[None]] = set()
         self.port: int | None = None
         self.restarts = 0
         self.last_exit: str | None = None
@@ -96,6 +101,38 @@ class Container:
         except BaseException:
             await asyncio.shield(self.stop(grace_s=1))
             raise
+
+    @property
+    def status(self) -> ContainerStatus:
+        return self._status
+
+    @status.setter
+    def status(self, status: ContainerStatus) -> None:
+        if status is self._status:
+            return
+        self._status = status
+        for change in self._changes:
+            if not change.done():
+                change.set_result(None)
+        self.on_status()
+
+    async def has_ended(self, run: int, within_s: float) -> bool:
+        """Whether the process of run ``run`` ends within ``within_s`` seconds.
+
+        A process that dies closes its sockets a moment before its end is noticed.
+        """
+        deadline = asyncio.get_running_loop().time() + within_s
+        while self.runs == run and self._status in (ContainerStatus.HEALTHY, ContainerStatus.UNHEALTHY):
+            change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._changes.add(change)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await change
+            except TimeoutError:
+                return False
+            finally:
+                self._changes.discard(change)
+        return True
 
     @property
     def is_available(self) -> bool:
@@ -208,6 +245,7 @@ class Container:
         except BaseException:
             self._release_ports()
             raise
+        self.runs += 1
         self._started_at = datetime.now(UTC)
         if self.status is not ContainerStatus.RESTARTING:
             self.status = ContainerStatus.STARTING

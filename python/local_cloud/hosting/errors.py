@@ -7,7 +7,8 @@
     └── InvocationError         one request failed
         ├── UnknownTarget       → ValidationError 400            (wrong, missing or forbidden target)
         ├── ModelError          → ModelError 424                 (the container answered with an error)
-        │   └── InvocationTimedOut                               (the container did not answer in time)
+        │   ├── InvocationTimedOut                               (the container did not answer in time)
+        │   └── ContainerDied                                    (the container ended with the request inside)
         ├── ContainerUnavailable→ ServiceUnavailable 503         (no container could take the request)
         └── NotReady            → ModelNotReadyException 429     (the containers are still starting)
 
@@ -47,20 +48,34 @@ class UnknownTarget(InvocationError):
 class ModelError(InvocationError):
     """The container answered with an error, or broke off before it had answered (424).
 
-    ``original_status`` is the container's HTTP status; 0 when there was no answer at all.
+    ``original_status`` is the container's HTTP status; 0 when there was no answer at all. ``body`` and
+    ``content_type`` are the container's answer as it came, ``original_message`` the beginning of it as text.
     """
 
     def __init__(
-        self, message: str, *, original_status: int, original_message: str, log_stream_arn: str
+        self,
+        message: str,
+        *,
+        original_status: int,
+        original_message: str,
+        log_stream_arn: str,
+        body: bytes = b"",
+        content_type: str | None = None,
     ) -> None:
         super().__init__(message)
         self.original_status = original_status
         self.original_message = original_message
         self.log_stream_arn = log_stream_arn
+        self.body = body
+        self.content_type = content_type
 
 
 class InvocationTimedOut(ModelError):
     """The container did not answer within the invocation time-out (424, original status 0)."""
+
+
+class ContainerDied(ModelError):
+    """The container ended before its answer was complete (424, original status 0)."""
 
 
 class ContainerUnavailable(InvocationError):

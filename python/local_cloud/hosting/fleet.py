@@ -23,6 +23,7 @@ from local_cloud.hosting.images import ImageResolver
 from local_cloud.hosting.instance import SETTLE_S, Instance
 from local_cloud.hosting.invocation import Invocation, NothingSent
 from local_cloud.hosting.model_data import ModelDataCache
+from local_cloud.hosting.place import InstancePlace
 from local_cloud.hosting.process_runner import ProcessRunner
 from local_cloud.hosting.proxy import Proxy
 from local_cloud.hosting.runner import Runner
@@ -58,6 +59,9 @@ class Fleet:
         self._variants = {spec.name: Variant(endpoint_name, spec, platform) for spec in specs}
         self._serving = False
         self._log_group = log_group(endpoint_name)
+        self._capacity_callback: Callable[[], None] = lambda: None
+        for variant in self._variants.values():
+            variant.on_capacity = lambda: self._capacity_callback()
 
     # --- life
 
@@ -76,6 +80,7 @@ class Fleet:
             raise
         self._serving = True
         self._on_started()
+        self._capacity_callback()
 
     async def stop(self, drain_s: float = 30) -> None:
         """Take no more requests, finish those inside within ``drain_s``, end every container. Idempotent."""
@@ -152,6 +157,18 @@ class Fleet:
             variant.metrics.invoked(status, invocation.model_us, overhead_us, len(variant.instances))
             if target is not None and target in variant.metrics.containers:
                 variant.metrics.containers[target].overhead(overhead_us)
+
+    def reserve(self, per_instance: int, *, alone: bool = False) -> InstancePlace | None:
+        """Room in the emptiest healthy instance of the first variant (asynchronous endpoints have one)."""
+        variant = next(iter(self._variants.values()))
+        instance = variant.roomiest_instance(per_instance, alone=alone) if self._serving else None
+        if instance is None:
+            return None
+        return InstancePlace(instance, variant, self._platform, self._log_group, alone=alone)
+
+    def on_capacity(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called whenever ``reserve`` may succeed again."""
+        self._capacity_callback = callback
 
     def _variant(self, name: str) -> Variant:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from local_cloud.hosting.container import Container, ContainerFailed
 from local_cloud.hosting.specs import ContainerStatus, InstanceState
@@ -23,12 +23,25 @@ class InstanceFailed(Exception):
 
 
 class Instance:
-    """Containers in the order of the model's definition."""
+    """Containers in the order of the model's definition.
 
-    def __init__(self, instance_id: str, containers: Sequence[Container]) -> None:
+    ``on_change`` is called whenever the instance may have become able to take (another) request.
+    """
+
+    def __init__(
+        self,
+        instance_id: str,
+        containers: Sequence[Container],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self.instance_id = instance_id
         self.containers = tuple(containers)
         self.retiring = False
+        self.reserved_for_one = False
+        """The request inside must be alone: no place is given to another one."""
+        self._on_change = on_change
+        for container in self.containers:
+            container.on_status = on_change
         self._in_flight = 0
         self._empty = asyncio.Event()
         self._by_name = {container.name: container for container in containers}
@@ -48,6 +61,7 @@ class Instance:
         self._in_flight -= 1
         if not self._in_flight:
             self._empty.set()
+        self._on_change()
 
     def container(self, name: str) -> Container:
         return self._by_name[name]

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Self
 
 from local_cloud.hosting import reasons
 from local_cloud.hosting.container import Container
-from local_cloud.hosting.errors import InvocationTimedOut, ModelError
+from local_cloud.hosting.errors import ContainerDied, InvocationTimedOut, ModelError
 from local_cloud.hosting.instance import Instance
-from local_cloud.hosting.proxy import Answer, AnswerStream, ConnectFailed, Proxy, ProxyError, TimedOut
-from local_cloud.hosting.specs import ByteStream, HostingSettings, InvokeRequest, InvokeResponse
+from local_cloud.hosting.proxy import (
+    Answer,
+    AnswerStream,
+    BrokenOff,
+    ConnectFailed,
+    Proxy,
+    ProxyError,
+    TimedOut,
+)
+from local_cloud.hosting.specs import BodySource, ByteStream, HostingSettings, InvokeRequest, InvokeResponse
 from local_cloud.hosting.telemetry.invocations import ContainerMetrics
 
 MAX_ORIGINAL_MESSAGE_CHARACTERS: Final = 4_000
 EXIT_NOTICE_S: Final = 0.03
+"""How long a broken connection waits for the news that its container has ended."""
 
 _ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 _NEW_SESSION = "X-Amzn-SageMaker-New-Session-Id"
@@ -80,8 +88,10 @@ class Invocation:
         metrics: Mapping[str, ContainerMetrics],
         proxy: Proxy,
         settings: HostingSettings,
+        exit_notice_s: float = EXIT_NOTICE_S,
     ) -> None:
         self.model_us = 0.0
+        self._exit_notice_s = exit_notice_s
         self._request = request
         self._variant = variant
         self._log_group = log_group
@@ -90,42 +100,57 @@ class Invocation:
         self._settings = settings
 
     async def through(self, instance: Instance, chain: Sequence[Container]) -> InvokeResponse:
-        """Each container of ``chain`` gets the answer of the one before it.
+        """Comes into the instance, and leaves it when the answer is complete.
 
-        Raises NothingSent, ModelError (InvocationTimedOut).
+        Raises as ``inside`` does.
         """
-        request = self._request
-        timeout_s = self._settings.stream_timeout_s if request.stream else self._settings.invocation_timeout_s
-        deadline = time.perf_counter() + timeout_s
-        body, content_type = request.body, request.content_type
         streaming = False
         instance.enter()
         try:
-            for container in chain:
-                answer = await self._ask(
-                    container,
-                    body,
-                    content_type,
-                    instance_id=instance.instance_id,
-                    first=container is chain[0],
-                    last=container is chain[-1],
-                    timeout_s=deadline - time.perf_counter(),
-                )
-                content_type = answer.headers.get("Content-Type")
-                if not isinstance(answer.body, bytes):
-                    pieces = self._stream(instance, container, answer.body)
-                    streaming = True
-                    return self._response(answer, pieces, content_type)
-                body = answer.body
-            return self._response(answer, body, content_type)
+            response = await self.inside(instance, chain, leave=instance.leave)
+            streaming = not isinstance(response.body, bytes)
+            return response
         finally:
             if not streaming:
                 instance.leave()
 
+    async def inside(
+        self, instance: Instance, chain: Sequence[Container], *, leave: Callable[[], None] = lambda: None
+    ) -> InvokeResponse:
+        """Each container of ``chain`` gets the answer of the one before it. ``leave`` is called at the end of
+        a streamed answer.
+
+        Raises NothingSent, ModelError (InvocationTimedOut, ContainerDied).
+        """
+        request, settings = self._request, self._settings
+        timeout_s = request.timeout_s
+        if timeout_s is None:
+            timeout_s = settings.stream_timeout_s if request.stream else settings.invocation_timeout_s
+        deadline = time.perf_counter() + timeout_s
+        content_type = request.content_type
+        body: bytes | BodySource = request.body
+        answered = b""
+        for container in chain:
+            run = container.runs
+            answer = await self._ask(
+                container,
+                body,
+                content_type,
+                instance_id=instance.instance_id,
+                first=container is chain[0],
+                last=container is chain[-1],
+                timeout_s=deadline - time.perf_counter(),
+            )
+            content_type = answer.headers.get("Content-Type")
+            if not isinstance(answer.body, bytes):
+                return self._response(answer, self._stream(container, run, answer.body, leave), content_type)
+            body = answered = answer.body
+        return self._response(answer, answered, content_type)
+
     async def _ask(
         self,
         container: Container,
-        body: bytes,
+        body: bytes | BodySource,
         content_type: str | None,
         *,
         instance_id: str,
@@ -139,7 +164,7 @@ class Invocation:
                 raise NothingSent(f"{container.name} on {instance_id} is {container.status.value}")
             raise self._model_error(container, 0, f"The container is {container.status.value}.")
         began = time.perf_counter()
-        status = 0
+        status, run = 0, container.runs
         try:
             answer = await self._proxy.invoke(
                 port,
@@ -156,24 +181,35 @@ class Invocation:
         except TimedOut as error:
             raise self._timed_out(container) from error
         except ProxyError as error:
-            raise self._model_error(container, 0, await _with_exit(error, container)) from error
+            raise await self._broken(error, container, run) from error
         finally:
             took_us = (time.perf_counter() - began) * 1e6
             self.model_us += took_us
             if (metrics := self._metrics.get(container.name)) is not None:
                 metrics.answered(status, took_us)
         if not 200 <= status < 300:
-            text = answer.body.decode("utf-8", errors="replace") if isinstance(answer.body, bytes) else ""
-            raise self._model_error(container, status, text)
+            content = answer.body if isinstance(answer.body, bytes) else b""
+            failure = self._model_error(container, status, content.decode("utf-8", errors="replace"))
+            failure.body, failure.content_type = content, answer.headers.get("Content-Type")
+            raise failure
         return answer
 
-    def _stream(self, instance: Instance, container: Container, pieces: AnswerStream) -> InstanceStream:
+    def _stream(
+        self, container: Container, run: int, pieces: AnswerStream, leave: Callable[[], None]
+    ) -> InstanceStream:
         async def as_model_error(error: ProxyError) -> ModelError:
             if isinstance(error, TimedOut):
                 return self._timed_out(container)
-            return self._model_error(container, 0, await _with_exit(error, container))
+            return await self._broken(error, container, run)
 
-        return InstanceStream(pieces, leave=instance.leave, as_model_error=as_model_error)
+        return InstanceStream(pieces, leave=leave, as_model_error=as_model_error)
+
+    async def _broken(self, error: ProxyError, container: Container, run: int) -> ModelError:
+        """A connection that broke off, and how the container ended where that was the cause."""
+        if not isinstance(error, BrokenOff) or not await container.has_ended(run, self._exit_notice_s):
+            return self._model_error(container, 0, str(error))
+        ended = f"; the container ended with {container.last_exit}" if container.last_exit else ""
+        return self._error(ContainerDied, container, 0, f"{error}{ended}")
 
     def _response(self, answer: Answer, body: bytes | ByteStream, content_type: str | None) -> InvokeResponse:
         headers = answer.headers
@@ -185,6 +221,7 @@ class Invocation:
             custom_attributes=headers.get(_ATTRIBUTES),
             new_session_id=headers.get(_NEW_SESSION),
             closed_session_id=headers.get(_CLOSED_SESSION),
+            content_length=_length(headers.get("Content-Length")),
         )
 
     def _model_error(self, container: Container, status: int, message: str) -> ModelError:
@@ -230,9 +267,5 @@ def _headers(request: InvokeRequest, content_type: str | None, *, last: bool) ->
     return headers
 
 
-async def _with_exit(error: ProxyError, container: Container) -> str:
-    """The error, and how the container ended where it did: its socket closes a moment before we know."""
-    await asyncio.sleep(EXIT_NOTICE_S)
-    if container.is_available or not container.last_exit:
-        return str(error)
-    return f"{error}; the container ended with {container.last_exit}"
+def _length(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 import aiohttp
+
+from local_cloud.hosting.specs import BodySource
 
 MAX_ANSWER_BYTES: Final = 25 * 1024 * 1024
 """InvokeEndpoint's payload limit holds for the answer too."""
@@ -110,14 +112,26 @@ class Proxy:
             return False
 
     async def invoke(
-        self, port: int, body: bytes, headers: Mapping[str, str], *, timeout_s: float, stream: bool
+        self,
+        port: int,
+        body: bytes | BodySource,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float,
+        stream: bool,
     ) -> Answer:
         """``POST /invocations``. The deadline covers the whole answer, streamed or not. Raises ProxyError."""
         deadline = asyncio.get_running_loop().time() + timeout_s
+        data: bytes | AsyncIterator[bytes]
+        if isinstance(body, bytes):
+            data = body
+        else:
+            data = body.pieces()
+            headers = {**headers, "Content-Length": str(body.size)}  # else it would be sent in chunks
         try:
             async with asyncio.timeout_at(deadline):
                 answer = await self._session.post(
-                    f"http://127.0.0.1:{port}/invocations", data=body, headers=headers, allow_redirects=False
+                    f"http://127.0.0.1:{port}/invocations", data=data, headers=headers, allow_redirects=False
                 )
                 if stream and 200 <= answer.status < 300:
                     return Answer(answer.status, answer.headers, AnswerStream(answer, deadline, timeout_s))

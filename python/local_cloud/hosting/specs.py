@@ -6,7 +6,7 @@ builds an :class:`InvokeRequest` from every InvokeEndpoint. Nothing here knows A
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -132,15 +132,26 @@ class VariantState:
     instances: tuple[InstanceState, ...]
 
 
+class BodySource(Protocol):
+    """A request body that is too large to be held: it is read in pieces while it is sent."""
+
+    size: int
+    """Bytes; sent as Content-Length."""
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The body from its beginning, about 1 MiB at a time. What it raises breaks the request off."""
+
+
 @dataclass(frozen=True, slots=True)
 class InvokeRequest:
-    """One InvokeEndpoint (or its streaming twin, ``stream=True``).
+    """One InvokeEndpoint (or its streaming twin, ``stream=True``), or one attempt at an asynchronous one.
 
+    ``timeout_s``: until the answer must be complete; None takes that of the settings.
     ``received_at``: ``time.perf_counter()`` when the gateway had the request, so that OverheadLatency
     counts the gateway's part too; None starts the clock at ``Fleet.invoke``.
     """
 
-    body: bytes
+    body: bytes | BodySource
     content_type: str | None = None
     accept: str | None = None
     target_container: str | None = None
@@ -150,6 +161,7 @@ class InvokeRequest:
     session_id: str | None = None
     stream: bool = False
     received_at: float | None = None
+    timeout_s: float | None = None
 
 
 class ByteStream(Protocol):
@@ -179,6 +191,27 @@ class InvokeResponse:
     custom_attributes: str | None = None
     new_session_id: str | None = None
     closed_session_id: str | None = None
+    content_length: int | None = None
+    """What the container declared; None where it declared nothing."""
+
+
+class Place(Protocol):
+    """Room for one request in one instance, kept for whoever reserved it until it is released."""
+
+    instance_id: str
+
+    @property
+    def retiring(self) -> bool:
+        """Whether the instance is being taken away: what fails in it now is not the request's fault."""
+
+    async def invoke(self, request: InvokeRequest) -> InvokeResponse:
+        """Serve one request in this instance, and in no other. A 2xx answer is always a stream.
+
+        Raises ContainerUnavailable (nothing was sent), ModelError (InvocationTimedOut, ContainerDied).
+        """
+
+    def release(self) -> None:
+        """Give the room up, once the answer is read or closed. Idempotent."""
 
 
 class HostedFleet(Protocol):
@@ -200,3 +233,11 @@ class HostedFleet(Protocol):
 
     async def invoke(self, request: InvokeRequest) -> InvokeResponse:
         """Serve one request. Raises the InvocationErrors."""
+
+    def reserve(self, per_instance: int, *, alone: bool = False) -> Place | None:
+        """Room in the emptiest healthy instance with fewer than ``per_instance`` requests inside, None if
+        there is none now. ``alone``: an empty instance, which takes no other request until it is released."""
+
+    def on_capacity(self, callback: Callable[[], None]) -> None:
+        """``callback`` is called whenever ``reserve`` may succeed again: a request has left, an instance or
+        a container has become healthy."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -59,6 +59,8 @@ class Variant:
         self.spec = spec
         self.weight = spec.weight
         self.instances: list[Instance] = []
+        self.on_capacity: Callable[[], None] = lambda: None
+        """Called whenever an instance may have become able to take a request; the fleet sets it."""
         self.names = [container_name(spec.containers, index) for index in range(len(spec.containers))]
         self.labels = [container_label(spec.containers, index) for index in range(len(spec.containers))]
         self.metrics = VariantMetrics(platform.metrics, endpoint_name, spec.name, self.names)
@@ -107,7 +109,8 @@ class Variant:
             await self._add(self._desired_count)
 
     async def set_instance_count(self, count: int) -> None:
-        """Add instances, which serve once all of them are up; or retire some.
+        """Add instances, which serve once all of them are up; or retire some, down to none. Images and models
+        stay at hand, so that leaving zero takes no more than the containers' start.
 
         Raises DeploymentFailed; the count is as before then.
         """
@@ -118,7 +121,10 @@ class Variant:
             except BaseException:
                 self._desired_count = before
                 raise
-            await self._retire(self.instances[count:], drain_s=limits.SIGTERM_GRACE_SECONDS)
+            # Those with the fewest requests inside go: they are done soonest, and the least is cut off.
+            places = sorted(range(before), key=lambda place: (self.instances[place].in_flight, -place))
+            leaving = [self.instances[place] for place in places[: max(0, before - count)]]
+            await self._retire(leaving, drain_s=limits.SIGTERM_GRACE_SECONDS)
 
     async def stop(self, drain_s: float) -> None:
         """Finish what is running, end all instances, and give the models back. Instances that are still
@@ -146,6 +152,17 @@ class Variant:
             if best is None or instance.in_flight < best.in_flight:
                 best = instance
         return best
+
+    def roomiest_instance(self, per_instance: int, *, alone: bool) -> Instance | None:
+        """The healthy instance with the fewest requests inside, below ``per_instance``; an empty one if the
+        request must be ``alone``. None when there is none."""
+        most = 1 if alone else per_instance
+        able = [
+            instance
+            for instance in self.instances
+            if instance.in_flight < most and not instance.reserved_for_one and instance.can_serve(None)
+        ]
+        return min(able, key=lambda instance: instance.in_flight, default=None)
 
     def state(self) -> VariantState:
         return VariantState(
@@ -190,6 +207,7 @@ class Variant:
         finally:
             self._starting = []
         self.instances.extend(new)
+        self.on_capacity()
 
     def _was_stopped(self) -> DeploymentFailed:
         return DeploymentFailed(f"Variant {self.spec.name} was stopped while its containers started.")
@@ -239,7 +257,7 @@ class Variant:
             containers.append(
                 Container(parts, self._platform.runner, self._platform.proxy, self._platform.settings)
             )
-        return Instance(instance_id, containers)
+        return Instance(instance_id, containers, on_change=lambda: self.on_capacity())
 
 
 def container_name(containers: Sequence[ContainerSpec], index: int) -> str:

@@ -6,7 +6,6 @@ import compileall
 import hashlib
 import py_compile
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -83,8 +82,3 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
             continue
         if path.is_file() and path.suffix not in _LEFT_OUT_SUFFIXES:
             yield inner.as_posix(), path
-
-
-def python_tag() -> str:
-    """``3.11``: the Python whose byte code and environments the store makes."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -10,26 +10,45 @@ import shutil
 import subprocess
 import sys
 import threading
-import venv
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local_cloud.image_store.bundle import python_tag
 from local_cloud.image_store.errors import ImageBuildFailed
+from local_cloud.image_store.interpreter import Interpreter, Progress, uv_command
 
 INSTALL_DEADLINE_SECONDS: Final = 1800.0
 """A slow mirror may need minutes for one wheel; after half an hour something is broken."""
 
 _COMPLETE = ".complete"
-Progress = Callable[[str], None]
 
 
-def environment_key(requirements: bytes) -> str:
-    """Hex sha256 that names the environment: the locked requirements, the Python version and the platform."""
-    identity = f"python {python_tag()} {sys.platform} {platform.machine().lower()}\n".encode()
-    return hashlib.sha256(identity + requirements).hexdigest()
+@dataclass(frozen=True, slots=True)
+class EnvironmentSpec:
+    """What an environment is made of.
+
+    requirements: a file locked by hashes. no_deps: the file is whole, whatever its packages declare to need;
+    without it the installer refuses a file that lacks something declared.
+    """
+
+    requirements: Path
+    interpreter: Interpreter
+    no_deps: bool = False
+
+    def key(self) -> str:
+        """Hex sha256 that names the environment: the requirements, the Python version and the platform.
+
+        Raises ImageBuildFailed where the requirements cannot be read.
+        """
+        try:
+            locked = self.requirements.read_bytes()
+        except OSError as error:
+            raise ImageBuildFailed(f"the image's requirements cannot be read: {error}") from error
+        identity = f"python {self.interpreter.tag} {sys.platform} {platform.machine().lower()}"
+        words = [identity, "no-deps"] if self.no_deps else [identity]
+        return hashlib.sha256(" ".join(words).encode() + b"\n" + locked).hexdigest()
 
 
 def python_of(environment: Path) -> Path:
@@ -41,7 +60,7 @@ def environment_is_usable(environment: Path) -> bool:
     return (environment / _COMPLETE).is_file() and python_of(environment).exists()
 
 
-def create_environment(environment: Path, requirements: Path, progress: Progress) -> None:
+def create_environment(environment: Path, spec: EnvironmentSpec, progress: Progress) -> None:
     """Make the environment in place. A virtual environment cannot be moved, so a marker says it is whole.
 
     Raises ImageBuildFailed with the installer's last lines.
@@ -50,43 +69,50 @@ def create_environment(environment: Path, requirements: Path, progress: Progress
         progress(f"removing the incomplete environment {environment.name[:12]}")
         shutil.rmtree(environment)
     environment.parent.mkdir(parents=True, exist_ok=True)
-    progress(f"creating the environment {environment.name[:12]} (Python {python_tag()})")
-    venv.EnvBuilder(with_pip=False, symlinks=True).create(environment)
+    python, requirements = spec.interpreter, spec.requirements
+    progress(f"creating the environment {environment.name[:12]} (Python {python.tag})")
+    _run(
+        [str(python.path), "-I", "-m", "venv", "--without-pip", "--symlinks", str(environment)],
+        f"Python {python.tag} ({python.path}) could not make a virtual environment",
+        "Next: install its venv module (Debian, Ubuntu: apt install python3-venv)",
+        progress,
+    )
     packages = _package_count(requirements)
     if packages:
         progress(f"installing {packages} packages from {requirements.name}")
-        _install(environment, requirements, progress)
+        _run(
+            installer_command(environment, requirements, no_deps=spec.no_deps),
+            f"the packages of {requirements} could not be installed",
+            "Next: check that the package index can be reached (PIP_INDEX_URL, PIP_FIND_LINKS) and that "
+            "requirements.txt is locked for this platform",
+            progress,
+        )
     (environment / _COMPLETE).write_text(f"{requirements.name}: {packages} packages\n")
 
 
-def installer_command(environment: Path, requirements: Path) -> list[str]:
+def installer_command(environment: Path, requirements: Path, *, no_deps: bool = False) -> list[str]:
     """uv where the running interpreter's environment has it (many times faster), else pip.
 
     Hashes are demanded either way. Raises ImageBuildFailed where neither is installed.
     """
-    arguments = ["--require-hashes", "--requirement", str(requirements)]
-    uv = Path(sys.executable).parent / "uv"
-    if uv.is_file():
-        command = [str(uv)]
-    elif importlib.util.find_spec("uv") is not None:
-        command = [sys.executable, "-m", "uv"]
-    elif importlib.util.find_spec("pip") is not None:
+    arguments = ["--require-hashes", *(["--no-deps"] if no_deps else []), "--requirement", str(requirements)]
+    if (uv := uv_command()) is not None:
+        return [
+            *uv,
+            "pip",
+            "install",
+            "--python",
+            str(python_of(environment)),
+            "--compile-bytecode",
+            *arguments,
+        ]
+    if importlib.util.find_spec("pip") is not None:
         pip = [sys.executable, "-m", "pip", "--python", str(python_of(environment)), "install"]
         return [*pip, "--no-input", "--disable-pip-version-check", *arguments]
-    else:
-        raise ImageBuildFailed(
-            "neither uv nor pip is installed beside the running Python, so no image environment can be made. "
-            f"Next: {sys.executable} -m ensurepip"
-        )
-    return [
-        *command,
-        "pip",
-        "install",
-        "--python",
-        str(python_of(environment)),
-        "--compile-bytecode",
-        *arguments,
-    ]
+    raise ImageBuildFailed(
+        "neither uv nor pip is installed beside the running Python, so no image environment can be made. "
+        f"Next: {sys.executable} -m ensurepip"
+    )
 
 
 def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -107,10 +133,11 @@ def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return result
 
 
-def _install(environment: Path, requirements: Path, progress: Progress) -> None:
+def _run(command: list[str], failure: str, next_step: str, progress: Progress) -> None:
+    """Runs an installer, its lines going to *progress*. Raises ImageBuildFailed with the last of them."""
     last_lines: deque[str] = deque(maxlen=15)
     process = subprocess.Popen(
-        installer_command(environment, requirements),
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -136,10 +163,7 @@ def _install(environment: Path, requirements: Path, progress: Progress) -> None:
         watchdog.cancel()
     if code != 0:
         raise ImageBuildFailed(
-            f"the packages of {requirements} could not be installed (exit code {code}):\n  "
-            + "\n  ".join(last_lines)
-            + "\nNext: check that the package index can be reached (PIP_INDEX_URL, PIP_FIND_LINKS) and that "
-            "requirements.txt is locked for this platform."
+            f"{failure} (exit code {code}):\n  " + "\n  ".join(last_lines) + f"\n{next_step}."
         )
 
 

@@ -14,12 +14,13 @@ from typing import Final
 
 from local_cloud.image_store.bundle import bundle_is_usable, source_files, sources_digest, write_bundle
 from local_cloud.image_store.environment import (
+    EnvironmentSpec,
     create_environment,
     environment_is_usable,
-    environment_key,
     python_of,
 )
 from local_cloud.image_store.errors import ImageBuildFailed, ImageNotInStore, ImageStoreError
+from local_cloud.image_store.interpreter import find_interpreter
 from local_cloud.image_store.oci import (
     ImageConfig,
     config_digest_of,
@@ -69,19 +70,20 @@ class ImageStore:
         command: Sequence[str],
         environment: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        python: str = "",
+        no_deps: bool = False,
         progress: Callable[[str], None] = _silent,
     ) -> ProcessImage:
         """Make the image, or find that it is there already; equal input gives the equal digest.
 
         ``sources``: name inside ``app/`` → folder or file. ``requirements``: locked with hashes (may be
-        empty). ``environment``: the image's variables; PYTHONPATH=app is the default.
+        empty). ``environment``: the image's variables; PYTHONPATH=app is the default. ``python``: versions it
+        can run with, such as ``>=3.11,<3.12``; any when empty. ``no_deps``: the requirements are whole,
+        whatever their packages declare to need.
         Raises ImageBuildFailed.
         """
         files = source_files(sources)
-        try:
-            locked = requirements.read_bytes()
-        except OSError as error:
-            raise ImageBuildFailed(f"the image's requirements cannot be read: {error}") from error
+        spec = EnvironmentSpec(requirements, find_interpreter(python, progress), no_deps)
         entrypoint, cmd = split_command(command)
         if not entrypoint:
             raise ImageBuildFailed(f"the image's command is empty: {list(command)!r}")
@@ -91,7 +93,7 @@ class ImageStore:
             env={"PYTHONPATH": "app", **(environment or {})},
             labels=dict(labels or {}),
             bundle=sources_digest(files),
-            environment=environment_key(locked),
+            environment=spec.key(),
         )
         text = config.to_json()
         config_digest = sha256_digest(text.encode())
@@ -104,12 +106,32 @@ class ImageStore:
             if not bundle_is_usable(bundle):
                 progress(f"copying {len(files)} source files")
                 write_bundle(files, bundle)
-            venv_dir = self.root / "environments" / config.environment
-            if not environment_is_usable(venv_dir):
-                create_environment(venv_dir, requirements, progress)
+            self._ensure_environment(spec, progress)
             self._write_blob(manifest_json(text))
             self._write_blob(text)
         return self.load(config_digest)
+
+    def environment(
+        self,
+        requirements: Path,
+        *,
+        python: str = "",
+        no_deps: bool = False,
+        progress: Callable[[str], None] = _silent,
+    ) -> Path:
+        """The Python of an environment that no image runs in: for training and tests. Arguments as for `create`.
+
+        Raises ImageBuildFailed.
+        """
+        spec = EnvironmentSpec(requirements, find_interpreter(python, progress), no_deps)
+        with self._locked(progress):
+            return self._ensure_environment(spec, progress)
+
+    def _ensure_environment(self, spec: EnvironmentSpec, progress: Callable[[str], None]) -> Path:
+        folder = self.root / "environments" / spec.key()
+        if not environment_is_usable(folder):
+            create_environment(folder, spec, progress)
+        return python_of(folder)
 
     def load(self, config_digest: str) -> ProcessImage:
         """The image whose config has this digest (``sha256:<hex>``). Raises ImageNotInStore."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.model import OperationNotFoundError
 
+from local_cloud.asynchronous import AsyncInference
 from local_cloud.clock import Clock
 from local_cloud.sagemaker.describe import endpoint_description, endpoint_state, endpoint_summary
 from local_cloud.sagemaker.endpoints import Endpoints, FleetFactory
@@ -27,11 +28,20 @@ class ControlPlane:
     """The operations that the local cloud offers, on the state it remembers. Not thread-safe: one event
     loop."""
 
-    def __init__(self, make_fleet: FleetFactory, *, region: str, account: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        make_fleet: FleetFactory,
+        *,
+        region: str,
+        account: str,
+        clock: Clock,
+        asynchronous: AsyncInference | None = None,
+    ) -> None:
+        """Without ``asynchronous`` it refuses asynchronous endpoints."""
         arns = Arns(region, account)
         self.models = Collection("model", "model", arns, clock)
         self.configs = Collection("endpoint configuration", "endpoint-config", arns, clock)
-        self.endpoints = Endpoints(self.configs, self.models, make_fleet, arns, clock)
+        self.endpoints = Endpoints(self.configs, self.models, make_fleet, arns, clock, asynchronous)
         self.tags = Tags()
         self.endpoints.on_gone(self.tags.end)
         self._operations: dict[str, Callable[[Request], Answer]] = {

@@ -30,20 +30,18 @@ def variant_specs(config: Resource, models: Collection) -> tuple[VariantSpec, ..
         AwsError: a model was deleted meanwhile, or the configuration asks for what is not hosted locally.
     """
     request = config.request
-    if request.get("AsyncInferenceConfig") is not None:
-        raise _not_hosted(config, "asynchronous inference (AsyncInferenceConfig)")
     if request.get("ShadowProductionVariants"):
-        raise _not_hosted(config, "shadow variants (ShadowProductionVariants)")
+        raise not_hosted(config, "shadow variants (ShadowProductionVariants)")
     return tuple(_variant_spec(config, variant, models) for variant in request["ProductionVariants"])
 
 
 def _variant_spec(config: Resource, variant: Mapping[str, Any], models: Collection) -> VariantSpec:
     if variant.get("ServerlessConfig") is not None:
-        raise _not_hosted(config, "serverless inference (ServerlessConfig)")
+        raise not_hosted(config, "serverless inference (ServerlessConfig)")
     if variant.get("ModelName") is None:
-        raise _not_hosted(config, "inference components (a production variant without ModelName)")
+        raise not_hosted(config, "inference components (a production variant without ModelName)")
     if variant.get("InstanceType") is None or variant.get("InitialInstanceCount") is None:
-        raise _not_hosted(config, "instance pools (a production variant without InstanceType)")
+        raise not_hosted(config, "instance pools (a production variant without InstanceType)")
     check_instance_count(variant["InstanceType"], variant["InitialInstanceCount"])
     model = models.get(variant["ModelName"])
     mode: Literal["Direct", "Serial"] = "Direct" if mode_of(model.request) == "Direct" else "Serial"
@@ -64,9 +62,9 @@ def _variant_spec(config: Resource, variant: Mapping[str, Any], models: Collecti
 
 def _container_spec(model: Resource, container: Mapping[str, Any]) -> ContainerSpec:
     if container.get("Image") is None:
-        raise _not_hosted(model, "model packages (ModelPackageName)")
+        raise not_hosted(model, "model packages (ModelPackageName)")
     if container.get("Mode") == "MultiModel":
-        raise _not_hosted(model, "multi-model containers (Mode MultiModel)")
+        raise not_hosted(model, "multi-model containers (Mode MultiModel)")
     # CreateModel's reference: the hostname of a PrimaryContainer is ignored.
     ignored = model.request.get("PrimaryContainer") is not None
     return ContainerSpec(
@@ -83,11 +81,12 @@ def _model_data_url(model: Resource, container: Mapping[str, Any]) -> str | None
         url = container.get("ModelDataUrl")
         return None if url is None else str(url)
     if source["S3DataType"] != "S3Object" or source["CompressionType"] != "Gzip":
-        raise _not_hosted(model, "uncompressed model data (ModelDataSource other than S3Object with Gzip)")
+        raise not_hosted(model, "uncompressed model data (ModelDataSource other than S3Object with Gzip)")
     return str(source["S3Uri"])
 
 
-def _not_hosted(resource: Resource, feature: str) -> AwsError:
+def not_hosted(resource: Resource, feature: str) -> AwsError:
+    """What is refused because it is not hosted locally, by name."""
     return validation_exception(f'The local cloud does not host {feature}, which "{resource.arn}" asks for.')
 
 

@@ -29,6 +29,8 @@ def endpoint_description(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.live is not None:
         answer["ProductionVariants"] = [_variant_summary(state) for state in endpoint.live.fleet.describe()]
         answer |= _data_capture(endpoint.live.config)
+        if endpoint.live.asynchronous is not None:
+            answer["AsyncInferenceConfig"] = endpoint.live.config["AsyncInferenceConfig"]
     if endpoint.pending is not None and endpoint.status is EndpointStatus.UPDATING:
         answer["PendingDeploymentSummary"] = _pending_summary(endpoint.pending)
     return answer
@@ -56,6 +58,7 @@ def endpoint_state(endpoint: Endpoint) -> dict[str, Any]:
         "modified_at": endpoint.modified.isoformat(),
         "variants": _states(endpoint.live),
         "pending_variants": _states(endpoint.pending),
+        "async_queue": endpoint.asynchronous.state() if endpoint.asynchronous is not None else None,
     }
 
 

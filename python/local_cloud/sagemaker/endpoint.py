@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from local_cloud.asynchronous import AsyncConfig, AsyncEndpoint
 from local_cloud.hosting.specs import HostedFleet, VariantSpec
 
 
@@ -18,6 +19,7 @@ class EndpointStatus(StrEnum):
     CREATING = "Creating"
     UPDATING = "Updating"
     ROLLING_BACK = "RollingBack"
+    SYSTEM_UPDATING = "SystemUpdating"
     IN_SERVICE = "InService"
     DELETING = "Deleting"
     FAILED = "Failed"
@@ -25,18 +27,22 @@ class EndpointStatus(StrEnum):
 
 @dataclass(slots=True)
 class Deployment:
-    """A fleet with the configuration it was made from."""
+    """A fleet with the configuration it was made from. ``asynchronous``: set for an asynchronous endpoint."""
 
     config_name: str
     config: Mapping[str, Any]
     specs: tuple[VariantSpec, ...]
     fleet: HostedFleet
     started: datetime
+    asynchronous: AsyncConfig | None = None
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """``live`` answers requests; ``pending`` is being brought up. ``config_name`` is what Describe shows."""
+    """``live`` answers requests; ``pending`` is being brought up. ``config_name`` is what Describe shows.
+
+    ``asynchronous`` is the queue of an asynchronous endpoint, from the first InService on.
+    """
 
     name: str
     arn: str
@@ -48,6 +54,8 @@ class Endpoint:
     last_deployment_config: Mapping[str, Any] | None = None
     live: Deployment | None = None
     pending: Deployment | None = None
+    is_asynchronous: bool = False
+    asynchronous: AsyncEndpoint | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def settle(self, status: EndpointStatus, moment: datetime, failure_reason: str | None = None) -> None:

@@ -9,10 +9,12 @@ throughout.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 
+from local_cloud.asynchronous import AsyncInference
 from local_cloud.clock import Clock
 from local_cloud.hosting.errors import DeploymentFailed
 from local_cloud.hosting.specs import HostedFleet, VariantSpec, VariantState
@@ -25,6 +27,7 @@ from local_cloud.sagemaker.errors import (
     stopping,
     validation_exception,
 )
+from local_cloud.sagemaker.queues import async_config, open_queue, refuse_change_of_kind
 from local_cloud.sagemaker.resources import Arns, Collection
 
 log = logging.getLogger(__name__)
@@ -37,23 +40,30 @@ class Endpoints:
     """All endpoints of the local cloud. Use from one event loop; :meth:`close` ends everything that runs."""
 
     def __init__(
-        self, configs: Collection, models: Collection, make_fleet: FleetFactory, arns: Arns, clock: Clock
+        self,
+        configs: Collection,
+        models: Collection,
+        make_fleet: FleetFactory,
+        arns: Arns,
+        clock: Clock,
+        asynchronous: AsyncInference | None = None,
     ) -> None:
         self._configs = configs
         self._models = models
         self._make_fleet = make_fleet
+        self._asynchronous = asynchronous
         self._arns = arns
         self._clock = clock
         self._by_name: dict[str, Endpoint] = {}
-        self._gone: Callable[[str], None] = lambda arn: None
+        self._gone: list[Callable[[str], None]] = []
         self._closing = False
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(list(self._by_name.values()))
 
     def on_gone(self, callback: Callable[[str], None]) -> None:
-        """``callback`` gets the ARN of every endpoint once it is deleted."""
-        self._gone = callback
+        """``callback`` gets the ARN of every endpoint once it is deleted, as those before it do."""
+        self._gone.append(callback)
 
     def arn(self, name: str) -> str:
         return self._arns.of("endpoint", name)
@@ -85,6 +95,7 @@ class Endpoints:
         endpoint = Endpoint(name, self.arn(name), deployment.config_name, EndpointStatus.CREATING, now, now)
         endpoint.last_deployment_config = deployment_config
         endpoint.pending = deployment
+        endpoint.is_asynchronous = deployment.asynchronous is not None
         self._by_name[name.lower()] = endpoint
         self._run(endpoint, self._bring_up(endpoint, deployment))
         return endpoint
@@ -106,6 +117,7 @@ class Endpoints:
             AwsError: no such endpoint or configuration, or the endpoint cannot be updated now.
         """
         endpoint, live = self._changeable(name)
+        refuse_change_of_kind(endpoint, self._configs.get(config_name))
         deployment = self._deployment(
             name, config_name, live if keep_count or keep_weight else None, keep_count, keep_weight
         )
@@ -154,6 +166,16 @@ class Endpoints:
                 log.error("a fleet did not stop cleanly", exc_info=result)
         self._by_name.clear()
 
+    def use(self, make_fleet: FleetFactory, asynchronous: AsyncInference | None) -> None:
+        """Fleets and queues are made by these from now on: hosting was made anew."""
+        self._make_fleet, self._asynchronous = make_fleet, asynchronous
+
+    def bring_back(self, endpoint: Endpoint, before: Deployment) -> None:
+        """Starts what an endpoint was ``before`` hosting was made anew; it is InService, or Failed, soon."""
+        fleet = self._make_fleet(endpoint.name, before.specs)
+        deployment = dataclasses.replace(before, fleet=fleet, started=self._clock.now())
+        self._run(endpoint, self._bring_up(endpoint, deployment))
+
     def _refuse_if_closing(self) -> None:
         # The gateway answers until the last fleet has stopped; a change begun meanwhile would outlive us.
         if self._closing:
@@ -181,11 +203,14 @@ class Endpoints:
     ) -> Deployment:
         config = self._configs.get(config_name)
         specs = variant_specs(config, self._models)
+        asynchronous = async_config(config, specs, hosted=self._asynchronous is not None)
         if live is not None:
             states = {state.name: state for state in live.fleet.describe()}
             specs = with_retained_properties(specs, states, keep_count=keep_count, keep_weight=keep_weight)
         fleet = self._make_fleet(name, specs)
-        return Deployment(config.name, config.copy_of_request(), specs, fleet, self._clock.now())
+        return Deployment(
+            config.name, config.copy_of_request(), specs, fleet, self._clock.now(), asynchronous
+        )
 
     def _run(self, endpoint: Endpoint, work: Coroutine[Any, Any, None]) -> None:
         endpoint.task = asyncio.create_task(work, name=f"endpoint {endpoint.name}")
@@ -196,7 +221,7 @@ class Endpoints:
         if reason is not None:
             endpoint.settle(EndpointStatus.FAILED, self._clock.now(), reason)
             return
-        endpoint.live = deployment
+        self._go_live(endpoint, deployment)
         endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
         log.info("endpoint %s is InService", endpoint.name)
 
@@ -216,7 +241,9 @@ class Endpoints:
             await asyncio.sleep(0)
             endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now(), reason)
             return
-        endpoint.live, endpoint.pending = new, None
+        # What old instances do not finish while they drain comes back to an asynchronous endpoint's queue.
+        self._go_live(endpoint, new)
+        endpoint.pending = None
         endpoint.config_name = new.config_name
         endpoint.last_deployment_config = deployment_config
         await self._stop(endpoint, old)
@@ -256,15 +283,27 @@ class Endpoints:
                 log.exception("variant %s of endpoint %s could not be rolled back", state.name, endpoint.name)
 
     async def _take_down(self, endpoint: Endpoint) -> None:
+        if endpoint.asynchronous is not None:
+            endpoint.asynchronous.detach()
         if endpoint.live is not None:
             await self._stop(endpoint, endpoint.live)
+        if endpoint.asynchronous is not None and self._asynchronous is not None:
+            await self._asynchronous.delete(endpoint.asynchronous)
         del self._by_name[endpoint.name.lower()]
-        self._gone(endpoint.arn)
+        for callback in self._gone:
+            callback(endpoint.arn)
         log.info("endpoint %s is deleted", endpoint.name)
+
+    def _go_live(self, endpoint: Endpoint, deployment: Deployment) -> None:
+        endpoint.live = deployment
+        if endpoint.asynchronous is not None and deployment.asynchronous is not None:
+            endpoint.asynchronous.attach(deployment.fleet, deployment.specs[0].name, deployment.asynchronous)
 
     async def _start(self, endpoint: Endpoint, deployment: Deployment) -> str | None:
         """Starts a fleet; returns why it did not start, None if it did."""
         try:
+            if endpoint.asynchronous is None and self._asynchronous is not None:
+                endpoint.asynchronous = await open_queue(self._asynchronous, endpoint, deployment)
             await deployment.fleet.start()
         except Exception as error:
             return self._reason(endpoint, error)
@@ -303,9 +342,12 @@ def _check_wishes(endpoint: Endpoint, live: Deployment, desired: Sequence[Mappin
                 f'ServerlessUpdateConfig was given for variant "{name}", which is not serverless.'
             )
         count = wish.get("DesiredInstanceCount")
-        if count == 0:
-            raise validation_exception(f'DesiredInstanceCount of variant "{name}" must be at least 1.')
-        check_instance_count(types[name], count or 1)
+        if count == 0 and live.config.get("AsyncInferenceConfig") is None:
+            raise validation_exception(
+                f'DesiredInstanceCount of variant "{name}" must be at least 1: only variants of asynchronous '
+                "endpoints can have no instances."
+            )
+        check_instance_count(types[name], count or 0)
         weights[name] = wish.get("DesiredWeight", weights[name])
     if sum(weights.values()) <= 0:
         raise validation_exception("At least one variant must keep a DesiredWeight greater than 0.")

@@ -66,6 +66,13 @@ def stopping() -> AwsError:
     return AwsError("ServiceUnavailable", 503, "The local cloud is stopping; start it again and repeat this.")
 
 
+def restarting() -> AwsError:
+    """A request that arrives while hosting is restarted; boto3 tries it again."""
+    return AwsError(
+        "ServiceUnavailable", 503, "The local cloud's hosting is being restarted; try again shortly."
+    )
+
+
 def too_many_instances(instance_type: str, asked: int, limit: int) -> AwsError:
     """More instances of one variant than the local cloud starts, in the words of AWS's quota."""
     return AwsError(

@@ -90,9 +90,24 @@ def check_endpoint_config(request: Mapping[str, Any]) -> None:
         )
     for variant in variants:
         _check_variant(variant)
+    if request.get("AsyncInferenceConfig") is not None:
+        _check_asynchronous(variants)
     if sum(variant.get("InitialVariantWeight", 1.0) for variant in request["ProductionVariants"]) <= 0:
         raise validation_exception(
             "At least one production variant must have an InitialVariantWeight greater than 0."
+        )
+
+
+def _check_asynchronous(variants: Sequence[Mapping[str, Any]]) -> None:
+    if len(variants) != 1:
+        raise validation_exception(
+            "Exactly one production variant, and no shadow variant, must be given with AsyncInferenceConfig; "
+            f"this configuration has {len(variants)}."
+        )
+    if variants[0].get("ServerlessConfig") is not None:
+        raise validation_exception(
+            "AsyncInferenceConfig cannot be given with a ServerlessConfig: asynchronous endpoints have "
+            "instances."
         )
 
 

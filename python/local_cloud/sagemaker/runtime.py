@@ -1,6 +1,6 @@
-"""SageMaker's runtime: InvokeEndpoint and InvokeEndpointWithResponseStream over HTTP.
+"""SageMaker's runtime over HTTP: which endpoint a call goes to, real-time invocations, and errors.
 
-Header names, lengths and patterns are those of botocore's sagemaker-runtime model.
+Asynchronous invocations: :mod:`local_cloud.sagemaker.async_runtime`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
-from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel
 
+from local_cloud.asynchronous import AsyncEndpoint
 from local_cloud.hosting.errors import (
     ContainerUnavailable,
     InvocationError,
@@ -26,11 +26,10 @@ from local_cloud.hosting.errors import (
     UnknownTarget,
 )
 from local_cloud.hosting.specs import ByteStream, HostedFleet, InvokeRequest, InvokeResponse
-from local_cloud.sagemaker import event_stream
+from local_cloud.sagemaker import async_runtime, event_stream, headers
 from local_cloud.sagemaker.endpoint import Endpoint, EndpointStatus
 from local_cloud.sagemaker.endpoints import Endpoints
-from local_cloud.sagemaker.errors import AwsError, unknown_operation, validation_error
-from local_cloud.sagemaker.validation import check_members
+from local_cloud.sagemaker.errors import AwsError, restarting, validation_error
 from serving_contracts.limits import MIB, REALTIME_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
@@ -39,9 +38,14 @@ PATH: Final = re.compile(r"/endpoints/([^/]+)/(invocations|invocations-response-
 _OPERATIONS: Final[Mapping[str, str]] = {
     "invocations": "InvokeEndpoint",
     "invocations-response-stream": "InvokeEndpointWithResponseStream",
-    "async-invocations": "InvokeEndpointAsync",
+    "async-invocations": async_runtime.OPERATION,
 }
-_SERVING: Final = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK)
+_SERVING: Final = (
+    EndpointStatus.IN_SERVICE,
+    EndpointStatus.UPDATING,
+    EndpointStatus.ROLLING_BACK,
+    EndpointStatus.SYSTEM_UPDATING,
+)
 
 
 class Runtime:
@@ -61,11 +65,10 @@ class Runtime:
         """
         received_at = time.perf_counter()
         operation = _OPERATIONS[verb]
-        if operation == "InvokeEndpointAsync":
-            raise unknown_operation(
-                operation, "the local cloud does not host asynchronous endpoints; use InvokeEndpoint."
-            )
-        parameters = _parameters(_operation(operation), name, request)
+        if operation == async_runtime.OPERATION:
+            submission = await async_runtime.read_submission(request, name)
+            return await async_runtime.accept(self._queue(name), submission, request_id)
+        parameters = _parameters(headers.operation_model(operation), name, request)
         body = await _body(request)
         fleet = self._fleet(name)
         invocation = InvokeRequest(
@@ -89,9 +92,32 @@ class Runtime:
         return await _stream_response(request, answer, answer.body, request_id)
 
     def _fleet(self, name: str) -> HostedFleet:
+        endpoint = self._serving(name)
+        if endpoint.is_asynchronous:
+            raise validation_error(
+                f"Endpoint {name} of account {self._account} is asynchronous (its configuration has an "
+                "AsyncInferenceConfig): it takes InvokeEndpointAsync only."
+            )
+        if endpoint.live is None:
+            raise restarting()
+        return endpoint.live.fleet
+
+    def _queue(self, name: str) -> AsyncEndpoint:
+        endpoint = self._serving(name)
+        if not endpoint.is_asynchronous:
+            raise validation_error(
+                f"Endpoint {name} of account {self._account} is not asynchronous: it takes InvokeEndpoint. "
+                "AsyncInferenceConfig in an endpoint's configuration makes it asynchronous."
+            )
+        if endpoint.asynchronous is None:
+            raise restarting()
+        return endpoint.asynchronous
+
+    def _serving(self, name: str) -> Endpoint:
+        """Raises AwsError unless the endpoint takes requests."""
         endpoint = self._endpoints.find_exact(name)
-        if endpoint is not None and endpoint.status in _SERVING and endpoint.live is not None:
-            return endpoint.live.fleet
+        if endpoint is not None and endpoint.status in _SERVING:
+            return endpoint
         raise validation_error(
             f"Endpoint {name} of account {self._account} not found.{_why_not_serving(endpoint)}"
         )
@@ -126,29 +152,8 @@ def _why_not_serving(endpoint: Endpoint | None) -> str:
     return hint.get(endpoint.status, "")
 
 
-@lru_cache(maxsize=4)
-def _operation(name: str) -> OperationModel:
-    model = Loader().load_service_model("sagemaker-runtime", "service-2")
-    return ServiceModel(model, "sagemaker-runtime").operation_model(name)
-
-
-@lru_cache(maxsize=4)
-def _header_members(operation: OperationModel) -> tuple[tuple[str, str], ...]:
-    """(member, header) of every member that travels as a header."""
-    members = operation.input_shape.members if operation.input_shape is not None else {}
-    return tuple(
-        (member, shape.serialization["name"])
-        for member, shape in members.items()
-        if shape.serialization.get("location") == "header"
-    )
-
-
 def _parameters(operation: OperationModel, endpoint_name: str, request: web.BaseRequest) -> Mapping[str, str]:
-    parameters = {"EndpointName": endpoint_name}
-    for member, header in _header_members(operation):
-        value = request.headers.get(header)
-        if value is not None:
-            parameters[member] = value
+    parameters = headers.members(operation, endpoint_name, request)
     _check(operation, tuple(parameters.items()))
     return parameters
 
@@ -156,10 +161,7 @@ def _parameters(operation: OperationModel, endpoint_name: str, request: web.Base
 @lru_cache(maxsize=1024)
 def _check(operation: OperationModel, parameters: tuple[tuple[str, str], ...]) -> None:
     """Raises AwsError for a header that the service model refuses. Remembered: callers repeat themselves."""
-    try:
-        check_members(operation, dict(parameters))
-    except AwsError as error:
-        raise validation_error(error.message) from None
+    headers.check(operation, dict(parameters))
 
 
 async def _body(request: web.BaseRequest) -> bytes:
@@ -188,23 +190,23 @@ def _too_large(size: int) -> AwsError:
 
 
 def _plain_response(answer: InvokeResponse, body: bytes, request_id: str) -> web.Response:
-    headers = _response_headers(answer, request_id)
+    fields = _response_headers(answer, request_id)
     if answer.content_type is not None:
-        headers["Content-Type"] = answer.content_type
+        fields["Content-Type"] = answer.content_type
     if answer.new_session_id is not None:
-        headers["X-Amzn-SageMaker-New-Session-Id"] = answer.new_session_id
+        fields["X-Amzn-SageMaker-New-Session-Id"] = answer.new_session_id
     if answer.closed_session_id is not None:
-        headers["X-Amzn-SageMaker-Closed-Session-Id"] = answer.closed_session_id
-    return web.Response(status=200, body=body, headers=headers)
+        fields["X-Amzn-SageMaker-Closed-Session-Id"] = answer.closed_session_id
+    return web.Response(status=200, body=body, headers=fields)
 
 
 async def _stream_response(
     request: web.BaseRequest, answer: InvokeResponse, body: ByteStream, request_id: str
 ) -> web.StreamResponse:
-    headers = _response_headers(answer, request_id) | {"Content-Type": event_stream.CONTENT_TYPE}
+    fields = _response_headers(answer, request_id) | {"Content-Type": event_stream.CONTENT_TYPE}
     if answer.content_type is not None:
-        headers["X-Amzn-SageMaker-Content-Type"] = answer.content_type
-    response = web.StreamResponse(status=200, headers=headers)
+        fields["X-Amzn-SageMaker-Content-Type"] = answer.content_type
+    response = web.StreamResponse(status=200, headers=fields)
     try:
         await response.prepare(request)
         try:
@@ -231,18 +233,18 @@ async def _stream_response(
 
 
 def _response_headers(answer: InvokeResponse, request_id: str) -> dict[str, str]:
-    headers = {"x-amzn-RequestId": request_id, "x-Amzn-Invoked-Production-Variant": answer.invoked_variant}
+    fields = {"x-amzn-RequestId": request_id, "x-Amzn-Invoked-Production-Variant": answer.invoked_variant}
     if answer.custom_attributes is not None:
-        headers["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
-    return headers
+        fields["X-Amzn-SageMaker-Custom-Attributes"] = answer.custom_attributes
+    return fields
 
 
 def error_response(error: AwsError, request_id: str) -> web.Response:
     """An error of the runtime in REST-JSON: the code is a header, the members are the body."""
     members = {"Message": error.message, **error.extra}
-    headers = {
+    fields = {
         "x-amzn-RequestId": request_id,
         "x-amzn-ErrorType": error.code,
         "Content-Type": "application/json",
     }
-    return web.Response(status=error.http_status, body=json.dumps(members).encode(), headers=headers)
+    return web.Response(status=error.http_status, body=json.dumps(members).encode(), headers=fields)

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from serving.answers import Answer, Answering
 from serving.batching import model_failed
 from serving.errors import ClientGone, ServingError, shutting_down
-from serving.invocations import Answer, Invocations, Message, Receive
+from serving.intake import Message, Receive
 from serving.logs import log
 from serving.metrics import Metrics
 from serving.settings import Settings
@@ -36,12 +37,12 @@ class App:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._invocations: Invocations | None = None
+        self._invocations: Answering | None = None
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def serve(self, invocations: Invocations) -> None:
+    def serve(self, invocations: Answering) -> None:
         """The model is loaded: answer with it from now on."""
         self._invocations = invocations
 
@@ -91,7 +92,10 @@ class App:
         try:
             answer = await self._answer(scope, receive)
             metrics.answers[200] += 1
-            await _send_answer(send, answer)
+            try:
+                await _send_answer(send, answer)
+            finally:
+                answer.done()
         except ServingError as error:
             metrics.answers[error.status] += 1
             metrics.errors[error.code] += 1
@@ -112,7 +116,7 @@ class App:
         except Exception as error:  # a fault of the server's own: the caller still gets its proper form
             raise model_failed("serving", error) from None
 
-    def _ready_model(self) -> Invocations:
+    def _ready_model(self) -> Answering:
         if self._draining:
             raise shutting_down()
         if self._invocations is None:
@@ -168,6 +172,8 @@ async def _send_answer(send: Send, answer: Answer) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
         return
+    if answer.length is not None:
+        headers.append((b"content-length", b"%d" % answer.length))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     async for chunk in answer.chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})

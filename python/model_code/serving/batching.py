@@ -121,7 +121,7 @@ class Batcher:
 
     def _start_next(self, thread: SerialThread) -> None:
         share = math.ceil(len(self.waiting) / len(self._threads))
-        most = min(self._settings.max_batch, share)
+        most = min(self._settings.max_batch, self._model.max_batch or share, share)
         batch = choose_batch(self.waiting, most, self._settings.max_batch_size)
         if not batch:
             self._free.append(thread)

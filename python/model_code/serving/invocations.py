@@ -1,43 +1,28 @@
-"""``POST /invocations``: from the bytes of a request to the bytes of its answer."""
+"""``POST /invocations``: from the bytes of a request to the bytes of its answer.
+
+Bodies that are files are :mod:`serving.media_invocations`'.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
+from serving.answers import Answer
 from serving.batching import Batcher, model_failed
 from serving.classic_script import RawAnswer, RawRequest
 from serving.codecs import Batch, Codec, negotiate
-from serving.errors import ClientGone, ServingError, deadline_exceeded
-from serving.interruption import Interruptible
+from serving.errors import ServingError
+from serving.intake import INLINE_BYTES, Headers, Intake, Receive
 from serving.model_loader import LoadedModel
 from serving.settings import Settings
 from serving.threads import SerialThread
 from serving.tickets import Ticket
 from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-
-#: Bodies up to this size are read and prepared on the event loop: a change of threads would cost more than
-#: it saves.
-_INLINE_BYTES = 8 * 1024
-#: Bodies held in memory at one time, as a multiple of the largest that is taken.
-_HELD_BODIES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back: a whole body, or the chunks of one."""
-
-    content_type: str
-    body: bytes = b""
-    chunks: AsyncIterator[bytes] | None = None
+from serving_contracts.tasks import Task
 
 
 @dataclass(slots=True)
@@ -52,12 +37,11 @@ class Invocations:
 
     def __init__(self, model: LoadedModel, batcher: Batcher, settings: Settings) -> None:
         self._model = model
+        self._task = model.task if isinstance(model.task, Task) else None
         self._batcher = batcher
-        self._settings = settings
         self._preparation = SerialThread("prepare")
-        self._held_bytes = 0
-        self._unqueued: set[Interruptible] = set()
-        self._watchers: set[asyncio.Task[None]] = set()
+        self._intake = Intake(batcher, settings)
+        self._timeout_s = settings.timeout_s
 
     @property
     def batcher(self) -> Batcher:
@@ -68,17 +52,19 @@ class Invocations:
         """For how long one batch, or the preparation of one body, has been running."""
         return max(self._batcher.busy_seconds(), self._preparation.busy_seconds())
 
+    def close(self) -> None:
+        """Nothing is left behind."""
+
     def fail_all(self, error: Callable[[], Exception]) -> None:
         """End every request, wherever it is on its way, each with an error of its own."""
-        for block in list(self._unqueued):
-            block.fail(error())
+        self._intake.fail_all(error)
         self._batcher.fail_all(error)
 
-    async def answer(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+    async def answer(self, headers: Headers, receive: Receive) -> Answer:
         """Answer one request; raise ServingError, or ClientGone."""
-        deadline = time.monotonic() + self._settings.timeout_s
+        deadline = time.monotonic() + self._timeout_s
         content_type, accept = _text(headers.get(b"content-type")), _text(headers.get(b"accept"))
-        if self._model.task is None:
+        if self._task is None:
             return await self._answer_raw(content_type, accept, headers, receive, deadline)
         decoder, encoder = negotiate(content_type, accept)
         prepared = await self._receive(decoder, headers, receive, deadline)
@@ -94,13 +80,13 @@ class Invocations:
         self,
         content_type: str | None,
         accept: str | None,
-        headers: Mapping[bytes, bytes],
+        headers: Headers,
         receive: Receive,
         deadline: float,
     ) -> Answer:
         """A classic script reads and writes bodies by itself."""
-        with self._room_for(headers):
-            body = await self._read(receive, deadline)
+        with self._intake.room_for(headers):
+            body = await self._intake.read(receive, deadline)
         wanted = media_types.preferences(accept)[:1]
         chosen = media_types.JSON if not wanted or "*" in wanted[0] else wanted[0]
         item = RawRequest(body, content_type or media_types.JSON, chosen)
@@ -111,11 +97,11 @@ class Invocations:
         return Answer(answer.content_type, answer.body)
 
     async def _receive(
-        self, decoder: Codec, headers: Mapping[bytes, bytes], receive: Receive, deadline: float
+        self, decoder: Codec, headers: Headers, receive: Receive, deadline: float
     ) -> _Prepared:
-        with self._room_for(headers):
-            body = await self._read(receive, deadline)
-            if len(body) <= _INLINE_BYTES:
+        with self._intake.room_for(headers):
+            body = await self._intake.read(receive, deadline)
+            if len(body) <= INLINE_BYTES:
                 return self._prepare(decoder, body)
             return await self._prepare_beside(decoder, body, receive, deadline)
 
@@ -123,8 +109,8 @@ class Invocations:
         self, decoder: Codec, body: bytes, receive: Receive, deadline: float
     ) -> _Prepared:
         """Prepare in the thread for it; what nobody waits for any more is skipped when its turn comes."""
-        async with Interruptible(deadline, self._at_deadline, self._unqueued) as block:
-            watcher = self._watch(receive, block.fail)
+        async with self._intake.until(deadline) as block:
+            watcher = self._intake.watch(receive, block.fail)
             try:
                 return await self._preparation.call(lambda: self._prepare(decoder, body))
             finally:
@@ -133,65 +119,11 @@ class Invocations:
     def _submit(self, prepared: _Prepared, receive: Receive, deadline: float) -> Ticket:
         remaining_s = deadline - time.monotonic()
         if remaining_s <= 0:  # a preparation on the event loop took all the time there was
-            raise self._at_deadline()
+            raise self._intake.at_deadline()
         ticket = self._batcher.submit(prepared.items, prepared.sizes, remaining_s)
         if ticket.waits:
-            self._watch(receive, ticket.fail)
+            self._intake.watch(receive, ticket.fail)
         return ticket
-
-    def _at_deadline(self) -> ServingError:
-        return deadline_exceeded(self._settings.timeout_s)
-
-    @contextmanager
-    def _room_for(self, headers: Mapping[bytes, bytes]) -> Iterator[None]:
-        """Refuse the request before its body is read, where there is no room for it."""
-        self._batcher.check_room()
-        declared = self._declared_bytes(headers)
-        self._held_bytes += declared
-        try:
-            yield
-        finally:
-            self._held_bytes -= declared
-
-    def _declared_bytes(self, headers: Mapping[bytes, bytes]) -> int:
-        limit = self._settings.max_body_bytes
-        length = headers.get(b"content-length")
-        # A chunked body declares nothing: it counts as the largest until it has been read.
-        declared = int(length) if length is not None else limit if b"transfer-encoding" in headers else 0
-        if declared > limit:
-            raise _too_large(declared, limit)
-        if declared > _INLINE_BYTES and self._held_bytes + declared > _HELD_BODIES * limit:
-            raise ServingError(
-                "TooManyRequests",
-                "Too many large requests are being read at the same time.",
-                hint="Try again in a second, or add instances.",
-                headers={"Retry-After": "1"},
-            )
-        return declared
-
-    async def _read(self, receive: Receive, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-
-        def too_late() -> ServingError:
-            return ServingError(
-                "DeadlineExceeded",
-                f"Only {size:,} bytes of the body came within {self._settings.timeout_s:g} s.",
-                headers={"Connection": "close"},
-            )
-
-        async with Interruptible(deadline, too_late, self._unqueued):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                part = message.get("body", b"")
-                size += len(part)
-                if size > self._settings.max_body_bytes:
-                    raise _too_large(size, self._settings.max_body_bytes)
-                parts.append(part)
-                if not message.get("more_body", False):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _prepare(self, decoder: Codec, body: bytes) -> _Prepared:
         batch = decoder.decode(body) if body else Batch([])
@@ -219,22 +151,9 @@ class Invocations:
         return prepared
 
     def _prepare_one(self, value: Any) -> Any:
-        assert self._model.task is not None
-        request = self._model.task.parse_request(value)
+        assert self._task is not None
+        request = self._task.parse_request(value)
         return request if self._model.prepare is None else self._model.prepare(request)
-
-    def _watch(self, receive: Receive, fail: Callable[[Exception], None]) -> asyncio.Task[None]:
-        """Drop what waits when the client hangs up. The task ends with the response at the latest."""
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            fail(ClientGone())
-
-        task = asyncio.get_running_loop().create_task(watch())
-        self._watchers.add(task)
-        task.add_done_callback(self._watchers.discard)
-        return task
 
     async def _wait(self, ticket: Ticket, batch: Batch, count: int) -> None:
         try:
@@ -258,8 +177,8 @@ class Invocations:
             yield chunk
 
     def _encode(self, encoder: Codec, answers: Sequence[Any], *, single: bool) -> bytes:
-        assert self._model.task is not None
-        dump = self._model.task.dump_answer
+        assert self._task is not None
+        dump = self._task.dump_answer
         try:
             return encoder.encode([dump(answer) for answer in answers], single=single)
         except ServingError:
@@ -270,11 +189,3 @@ class Invocations:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
-
-
-def _too_large(size: int, limit: int) -> ServingError:
-    return ServingError(
-        "PayloadTooLarge",
-        f"The body has {size:,} bytes or more; at most {limit:,} are taken.",
-        hint="Split it into several requests.",
-    )

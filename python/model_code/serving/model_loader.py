@@ -9,12 +9,18 @@ A handler has a function ``load(model_dir: Path, threads: int) -> model``. The m
 * optionally ``size(item) -> int``: what an item costs, such as its number of tokens; batches are made of
   like sizes.
 
+``MAX_BATCH = 1`` in ``handler.py`` says how many items ``predict`` takes at most; without it the server's
+setting alone counts.
+
 ``THREAD_SAFE = True`` in ``handler.py`` promises that ``predict`` may run in several threads at once
 (sessions of ONNX Runtime may). The server then runs it in one thread a core, and tells ``load`` to use one
 thread a run.
 
-Requests and answers are the types of the task that ``model.toml`` names. An archive without
-``code/handler.py`` but with ``code/inference.py`` is a classic SageMaker script: see
+Requests and answers are the types of the task that ``model.toml`` names. A request of a media task is a
+:class:`~serving_contracts.media.MediaRequest`, and its answer may be a
+:class:`~serving_contracts.media.MediaAnswer`; ``prepare`` then always runs in a thread of its own.
+
+An archive without ``code/handler.py`` but with ``code/inference.py`` is a classic SageMaker script: see
 :mod:`serving.classic_script`.
 """
 
@@ -23,13 +29,15 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
-from serving_contracts.tasks import TASKS, Task
+from serving_contracts.tasks import MEDIA_TASKS, TASKS, MediaTask, Task
+
+AnyTask: TypeAlias = Task[Any, Any] | MediaTask[Any, Any]
 
 
 class ModelLoadError(Exception):
@@ -38,14 +46,19 @@ class ModelLoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready to answer. ``task`` is None for a classic script, which reads bodies by itself."""
+    """A model ready to answer.
+
+    ``task`` is None for a classic script, which reads bodies by itself. ``max_batch``: the most items that
+    ``predict`` takes; None for any number.
+    """
 
     name: str
-    task: Task[Any, Any] | None
+    task: AnyTask | None
     predict: Callable[[Sequence[Any]], Sequence[Any]]
     prepare: Callable[[Any], Any] | None = None
     size: Callable[[Any], int] | None = None
     concurrent_runs: int = 1
+    max_batch: int | None = None
 
 
 def load_model(model_dir: Path, threads: int, concurrent_runs: int | None = None) -> LoadedModel:
@@ -60,7 +73,7 @@ def load_model(model_dir: Path, threads: int, concurrent_runs: int | None = None
         module = _import_script(code / "handler.py")
         runs = (concurrent_runs or threads) if getattr(module, "THREAD_SAFE", False) is True else 1
         model = _call_load(module, model_dir, max(1, threads // runs))
-        return _checked(name, task, model, runs)
+        return replace(_checked(name, task, model, runs), max_batch=_max_batch(module))
     if (code / "inference.py").is_file():
         return _load_classic(code / "inference.py", model_dir)
     if not model_dir.is_dir():
@@ -98,7 +111,7 @@ def _import_script(path: Path) -> ModuleType:
     return module
 
 
-def _read_manifest(model_dir: Path) -> tuple[str, Task[Any, Any]]:
+def _read_manifest(model_dir: Path) -> tuple[str, AnyTask]:
     path = model_dir / "model.toml"
     try:
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -108,9 +121,10 @@ def _read_manifest(model_dir: Path) -> tuple[str, Task[Any, Any]]:
         raise ModelLoadError(f"{path} cannot be read: {_describe(error)}.") from error
     model = manifest.get("model")
     task = model.get("task") if isinstance(model, dict) else None
-    if not isinstance(model, dict) or not isinstance(task, str) or task not in TASKS:
-        raise ModelLoadError(f"{path}: [model] task is {task!r}; it must be one of {', '.join(TASKS)}.")
-    return str(model.get("name", task)), TASKS[task]
+    known: Mapping[str, AnyTask] = {**TASKS, **MEDIA_TASKS}
+    if not isinstance(model, dict) or not isinstance(task, str) or task not in known:
+        raise ModelLoadError(f"{path}: [model] task is {task!r}; it must be one of {', '.join(known)}.")
+    return str(model.get("name", task)), known[task]
 
 
 def _call_load(module: ModuleType, model_dir: Path, threads: int) -> Any:
@@ -123,7 +137,7 @@ def _call_load(module: ModuleType, model_dir: Path, threads: int) -> Any:
         raise ModelLoadError(f"load() of handler.py failed: {_describe(error)}.") from error
 
 
-def _checked(name: str, task: Task[Any, Any], model: Any, runs: int) -> LoadedModel:
+def _checked(name: str, task: AnyTask, model: Any, runs: int) -> LoadedModel:
     methods: dict[str, Callable[..., Any] | None] = {}
     for method in ("predict", "prepare", "size"):
         methods[method] = getattr(model, method, None)
@@ -135,6 +149,13 @@ def _checked(name: str, task: Task[Any, Any], model: Any, runs: int) -> LoadedMo
             f"load() of handler.py returned {type(model).__name__}, which has no predict(items)."
         )
     return LoadedModel(name, task, predict, methods["prepare"], methods["size"], runs)
+
+
+def _max_batch(module: ModuleType) -> int | None:
+    most = getattr(module, "MAX_BATCH", None)
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise ModelLoadError(f"MAX_BATCH of handler.py is {most!r}; it must be a whole number above 0.")
+    return most
 
 
 def _describe(error: BaseException) -> str:

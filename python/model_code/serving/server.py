@@ -19,15 +19,18 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
+from serving.answers import Answering
 from serving.app import App
 from serving.batching import Batcher
 from serving.cpu import pin_thread_pools
 from serving.invocations import Invocations
 from serving.logs import log
+from serving.media_invocations import MediaInvocations
 from serving.metrics import Metrics
 from serving.model_loader import LoadedModel, ModelLoadError, load_model
 from serving.settings import Settings
 from serving.threads import SerialThread, call_soon
+from serving_contracts.tasks import MediaTask
 
 if TYPE_CHECKING:
     from serving.quiet_uvicorn import QuietServer
@@ -117,7 +120,7 @@ class _Life:
         self._metrics = Metrics()
         self._status: asyncio.Future[int]
         self._app: App
-        self._invocations: Invocations | None = None
+        self._invocations: Answering | None = None
 
     def busy(self) -> bool:
         """Whether a handler is at work in some thread."""
@@ -149,7 +152,11 @@ class _Life:
         model = loading.result()
         self.threads += [SerialThread(f"model-{number}") for number in range(1, model.concurrent_runs)]
         batcher = Batcher(model, self.threads, self._settings, self._metrics)
-        self._invocations = Invocations(model, batcher, self._settings)
+        self._invocations = (
+            MediaInvocations(model, model.task, batcher, self._settings)
+            if isinstance(model.task, MediaTask)
+            else Invocations(model, batcher, self._settings)
+        )
         self._app.serve(self._invocations)
         log.info(
             "Ready.", extra={"fields": {"model": model.name, "task": model.task.name if model.task else None}}
@@ -169,6 +176,8 @@ class _Life:
             return
         server.stop_accepting()
         in_time = await self._app.drain(self._settings.drain_s)
+        if self._invocations is not None:
+            self._invocations.close()
         log.log(
             logging.INFO if in_time else logging.WARNING,
             "Stopped." if in_time else "Stopped before every request was answered.",

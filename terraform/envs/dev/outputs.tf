@@ -3,6 +3,11 @@ output "endpoints" {
   value       = module.serving.endpoints
 }
 
+output "async_endpoints" {
+  description = "Key => asynchronous endpoint: name, arn, S3 locations, topics, queue, and the policy that the roles of its clients need."
+  value       = module.serving.async_endpoints
+}
+
 output "catalog_parameter" {
   description = "SSM parameter that clients read."
   value       = module.serving.catalog_parameter

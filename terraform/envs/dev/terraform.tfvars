@@ -22,3 +22,14 @@ endpoints = {
     deployment = { strategy = "ALL_AT_ONCE", wait_seconds = 60, termination_wait_seconds = 0 }
   }
 }
+
+# Costs nothing while nobody asks: the first request after a pause waits for an instance, about five minutes.
+async_endpoints = {
+  image-segmentation = {
+    model         = "instance_segmentation"
+    instance_type = "ml.m5.large"
+
+    autoscaling = { min = 0, max = 1, backlog_per_instance = 5 }
+    deployment  = { strategy = "ALL_AT_ONCE", wait_seconds = 60, termination_wait_seconds = 0 }
+  }
+}

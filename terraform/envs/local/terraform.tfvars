@@ -24,3 +24,13 @@ endpoints = {
     deployment = { strategy = "ALL_AT_ONCE", wait_seconds = 0, termination_wait_seconds = 0 }
   }
 }
+
+async_endpoints = {
+  image-segmentation = {
+    model         = "instance_segmentation"
+    instance_type = "ml.m5.large"
+
+    autoscaling = { min = 0, max = 2, backlog_per_instance = 4 }
+    deployment  = { strategy = "ALL_AT_ONCE", wait_seconds = 0, termination_wait_seconds = 0 }
+  }
+}

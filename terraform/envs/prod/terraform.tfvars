@@ -35,3 +35,24 @@ endpoints = {
     # data_capture = { sampling_percent = 5 }
   }
 }
+
+async_endpoints = {
+  image-segmentation = {
+    model                      = "instance_segmentation"
+    instance_type              = "ml.m5.xlarge"
+    invocation_timeout_seconds = 1800 # a long video takes its time
+
+    # min = 0 costs nothing while nobody asks, but then the first request waits for an instance, about five minutes.
+    autoscaling = { min = 1, max = 4, backlog_per_instance = 5, scale_in_cooldown_seconds = 600 }
+    alarms      = { oldest_request_seconds = 900, memory_percent = 90 }
+
+    # The new instances are watched for five minutes before the old ones go.
+    deployment = { strategy = "ALL_AT_ONCE", wait_seconds = 300, termination_wait_seconds = 300 }
+
+    # Requests that lie in other buckets already, and the keys of those buckets.
+    # input_locations    = ["s3://<bucket>/<prefix>/"]
+    # input_kms_key_arns = ["arn:aws:kms:<region>:<account>:key/<id>"]
+
+    # notifications = { error_emails = ["oncall@example.com"] }
+  }
+}

@@ -24,3 +24,14 @@ endpoints = {
     deployment  = { strategy = "CANARY", step_percent = 50, wait_seconds = 120 }
   }
 }
+
+async_endpoints = {
+  image-segmentation = {
+    model                      = "instance_segmentation"
+    instance_type              = "ml.m5.xlarge"
+    invocation_timeout_seconds = 1800
+
+    autoscaling = { min = 0, max = 2, backlog_per_instance = 5 }
+    deployment  = { strategy = "ALL_AT_ONCE", wait_seconds = 120 }
+  }
+}

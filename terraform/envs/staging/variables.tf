@@ -11,11 +11,18 @@ variable "region" {
   nullable    = false
 }
 
-# Types and rules of the next two stand in one place, terraform/modules/serving/variables.tf.
+# Types and rules of the next three stand in one place, terraform/modules/serving/variables.tf.
 
 variable "endpoints" {
   description = "Key => endpoint: what terraform.tfvars says."
   type        = any
+  nullable    = false
+}
+
+variable "async_endpoints" {
+  description = "Key => asynchronous endpoint: what terraform.tfvars says."
+  type        = any
+  default     = {}
   nullable    = false
 }
 

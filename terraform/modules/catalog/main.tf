@@ -5,12 +5,16 @@ locals {
     environment = var.environment
     region      = var.region
 
-    # An absent order is left out instead of null: it takes room in the parameter, and few endpoints are pipelines.
-    endpoints = { for key, endpoint in var.endpoints : key => merge(endpoint, {
-      containers = { for hostname, container in endpoint.containers : hostname => {
-        for field, value in container : field => value if value != null
-      } }
-    }) }
+    # What is absent is left out instead of null: it takes room in the parameter, and few endpoints are pipelines.
+    endpoints = { for key, endpoint in var.endpoints : key => merge(
+      { for field, value in endpoint : field => value if field != "async" },
+      {
+        containers = { for hostname, container in endpoint.containers : hostname => {
+          for field, value in container : field => value if value != null
+        } }
+      },
+      endpoint.async == null ? {} : { async = { for field, value in endpoint.async : field => value if value != null } },
+    ) }
   })
 }
 

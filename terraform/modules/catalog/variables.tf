@@ -11,7 +11,7 @@ variable "region" {
 }
 
 variable "endpoints" {
-  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname; `order` is its place in a Serial endpoint."
+  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname; `order` is its place in a Serial endpoint, `async` what belongs to an asynchronous one."
   type = map(object({
     pattern       = string
     endpoint_name = string
@@ -21,6 +21,14 @@ variable "endpoints" {
       task  = string
       model = string
       order = optional(number)
+    }))
+    async = optional(object({
+      input             = string
+      output            = string
+      failure           = string
+      queue_url         = optional(string)
+      success_topic_arn = optional(string)
+      error_topic_arn   = optional(string)
     }))
   }))
   nullable = false

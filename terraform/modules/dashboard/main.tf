@@ -72,5 +72,5 @@ locals {
 
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name
-  dashboard_body = jsonencode({ widgets = concat(local.headings, local.graphs) })
+  dashboard_body = jsonencode({ widgets = concat(local.headings, local.graphs, local.async_headings, local.async_graphs) })
 }

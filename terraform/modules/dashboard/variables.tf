@@ -24,3 +24,13 @@ variable "endpoints" {
   }))
   nullable = false
 }
+
+variable "async_endpoints" {
+  description = "Key => asynchronous endpoint: its name and its variant. Each gets two rows, below the others."
+  type = map(object({
+    endpoint_name = string
+    variant_name  = string
+  }))
+  default  = {}
+  nullable = false
+}

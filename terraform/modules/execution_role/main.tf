@@ -24,6 +24,10 @@ locals {
 
   security_group_arns = sort([for id in try(var.vpc.security_group_ids, []) : "${local.ec2_arn}:security-group/${id}"])
 
+  # s3://<bucket>/<prefix>/ → the ARN of everything under it
+  request_arns = sort([for location in try(var.asynchronous.input_locations, []) : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(location, "s3://"), "/")}/*"])
+  answer_arns  = sort([for location in try(var.asynchronous.output_locations, []) : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(location, "s3://"), "/")}/*"])
+
   capture_arn = var.data_capture == null ? null : "arn:${local.partition}:s3:::${trimsuffix(trimprefix(var.data_capture.s3_uri, "s3://"), "/")}/*"
 }
 
@@ -104,6 +108,64 @@ data "aws_iam_policy_document" "permissions" {
       sid       = "WriteCapturedData"
       actions   = ["s3:PutObject"]
       resources = [statement.value]
+    }
+  }
+
+  # What SageMaker does for an asynchronous endpoint it does with this role (SageMaker guide, "Complete the
+  # prerequisites" of asynchronous inference). Listing buckets is not among it: a request that is not there is refused like
+  # one that may not be read.
+  dynamic "statement" {
+    for_each = var.asynchronous == null ? [] : [
+      { sid = "ReadRequests", actions = ["s3:GetObject"], resources = local.request_arns },
+      { sid = "WriteAnswers", actions = ["s3:AbortMultipartUpload", "s3:PutObject"], resources = local.answer_arns },
+    ]
+
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(try(var.asynchronous.topic_arns, [])) == 0 ? [] : [sort(var.asynchronous.topic_arns)]
+
+    content {
+      sid       = "PublishNotices"
+      actions   = ["sns:Publish"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.asynchronous == null ? [] : var.kms_key_arn[*]
+
+    content {
+      sid       = "EncryptAnswersAndNotices"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${local.region}.amazonaws.com", "sns.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(try(var.asynchronous.input_kms_key_arns, [])) == 0 ? [] : [sort(var.asynchronous.input_kms_key_arns)]
+
+    content {
+      sid       = "DecryptRequestsOfOtherBuckets"
+      actions   = ["kms:Decrypt"]
+      resources = statement.value
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${local.region}.amazonaws.com"]
+      }
     }
   }
 

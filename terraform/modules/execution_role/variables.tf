@@ -60,6 +60,34 @@ variable "data_capture" {
   default = null
 }
 
+variable "asynchronous" {
+  description = <<-EOT
+    For an asynchronous endpoint: S3 locations that requests are read from and that answers and failures are written to
+    (each covers everything under it), and the topics that get notices; null: none. `input_kms_key_arns` are the keys of
+    input buckets that are encrypted with others than `kms_key_arn`.
+  EOT
+  type = object({
+    input_locations    = set(string)
+    output_locations   = set(string)
+    topic_arns         = set(string)
+    input_kms_key_arns = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition = var.asynchronous == null ? true : (
+      length(var.asynchronous.input_locations) >= 1 && length(var.asynchronous.output_locations) >= 1 &&
+      alltrue([for location in setunion(var.asynchronous.input_locations, var.asynchronous.output_locations) : can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^*?]*)?$", location))])
+    )
+    error_message = "asynchronous.input_locations and asynchronous.output_locations must hold S3 locations (s3://<bucket>/<prefix>/) without the wildcards * and ?."
+  }
+
+  validation {
+    condition     = var.asynchronous == null ? true : alltrue([for arn in var.asynchronous.input_kms_key_arns : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[^*]+$", arn))])
+    error_message = "asynchronous.input_kms_key_arns must hold ARNs of keys (arn:aws:kms:<region>:<account>:key/<id>), not aliases or ids."
+  }
+}
+
 variable "metrics_namespace" {
   description = "CloudWatch namespace to which a handler may publish metrics of its own; null: none. SageMaker's own metrics need no permission."
   type        = string

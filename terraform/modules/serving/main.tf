@@ -4,6 +4,11 @@ data "aws_ssm_parameter" "foundation" {
   name = "/serving/${var.environment}/foundation"
 
   lifecycle {
+    postcondition {
+      condition     = length(var.async_endpoints) == 0 || can(jsondecode(self.insecure_value).data_bucket)
+      error_message = "The foundation of ${var.environment} has no bucket for requests and answers, which asynchronous endpoints need: it was made before there were any. Run `invoke foundation --env ${var.environment}`."
+    }
+
     precondition {
       condition     = length(local.unknown_attributes) == 0
       error_message = "terraform.tfvars has attributes that mean nothing: ${join("; ", local.unknown_attributes)}. Correct or remove them."
@@ -113,6 +118,11 @@ module "dashboard" {
     variants      = keys(endpoint.variants)
     hostnames     = endpoint.mode == "Single" ? [] : keys(local.containers[key])
   } }
+
+  async_endpoints = { for key, endpoint in local.async_endpoints : key => {
+    endpoint_name = endpoint.name
+    variant_name  = local.async_variant
+  } }
 }
 
 module "catalog" {
@@ -122,7 +132,7 @@ module "catalog" {
   region      = local.region
   tags        = var.tags
 
-  endpoints = { for key, endpoint in local.endpoints : key => {
+  endpoints = merge(local.async_catalog, { for key, endpoint in local.endpoints : key => {
     pattern       = "multi_container"
     endpoint_name = module.multi_container_endpoint[key].name
     mode          = endpoint.mode
@@ -132,5 +142,5 @@ module "catalog" {
     containers = { for hostname, container in local.containers[key] : hostname => merge(container, {
       order = endpoint.mode == "Serial" ? coalesce(container.order, 0) : null # 0 is multi_container_endpoint's default
     }) }
-  } }
+  } })
 }

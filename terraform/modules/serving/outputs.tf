@@ -8,6 +8,21 @@ output "endpoints" {
   } }
 }
 
+output "async_endpoints" {
+  description = "Key => asynchronous endpoint: name, arn, S3 locations, topics, queue, and the policy that the roles of its clients need."
+  value = { for key, endpoint in module.async_endpoint : key => {
+    name              = endpoint.name
+    arn               = endpoint.arn
+    input             = local.async_endpoints[key].locations.input
+    output            = local.async_endpoints[key].locations.output
+    failure           = local.async_endpoints[key].locations.failure
+    queue_url         = module.async_notifications[key].queue_url
+    success_topic_arn = module.async_notifications[key].success_topic_arn
+    error_topic_arn   = module.async_notifications[key].error_topic_arn
+    client_policy_arn = module.async_client_policy[key].arn
+  } }
+}
+
 output "catalog_parameter" {
   description = "SSM parameter that clients read."
   value       = module.catalog.parameter

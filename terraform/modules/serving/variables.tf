@@ -107,6 +107,101 @@ variable "endpoints" {
   }
 }
 
+variable "async_endpoints" {
+  description = <<-EOT
+    Key => asynchronous endpoint, which is then called serving-<environment>-<key>. `model` names a model of the release.
+    What the parts mean stands in the modules that take them: async_endpoint, async_notifications, async_autoscaling,
+    async_alarms. `input_locations` are S3 locations beside the endpoint's own that requests may be read from, and
+    `input_kms_key_arns` the keys of those buckets. Without `autoscaling` the number of instances is fixed.
+  EOT
+  type = map(object({
+    model                                   = string
+    instance_type                           = string
+    instance_count                          = optional(number) # null: autoscaling.min, or 1
+    environment                             = optional(map(string), {})
+    max_concurrent_invocations_per_instance = optional(number)
+    invocation_timeout_seconds              = optional(number)
+    startup_timeout_seconds                 = optional(number)
+    download_timeout_seconds                = optional(number)
+    input_locations                         = optional(set(string), [])
+    input_kms_key_arns                      = optional(set(string), [])
+    notifications = optional(object({
+      client_queue               = optional(bool)
+      retention_seconds          = optional(number)
+      visibility_timeout_seconds = optional(number)
+      include_response_in        = optional(set(string))
+      error_emails               = optional(set(string))
+    }), {})
+    autoscaling = optional(object({
+      min                        = number
+      max                        = number
+      backlog_per_instance       = number
+      scale_in_cooldown_seconds  = optional(number)
+      scale_out_cooldown_seconds = optional(number)
+      wake_cooldown_seconds      = optional(number)
+    }))
+    alarms = optional(object({
+      server_error_percent             = optional(number)
+      failure_percent                  = optional(number)
+      failures_at_least                = optional(number)
+      oldest_request_seconds           = optional(number)
+      backlog_without_capacity_minutes = optional(number)
+      expired_requests                 = optional(number)
+      notification_failures            = optional(number)
+      memory_percent                   = optional(number)
+      period_seconds                   = optional(number)
+      periods                          = optional(number)
+      periods_to_alarm                 = optional(number)
+    }), {})
+    deployment = optional(object({
+      strategy                 = optional(string)
+      step_percent             = optional(number)
+      wait_seconds             = optional(number)
+      termination_wait_seconds = optional(number)
+      timeout_seconds          = optional(number)
+    }), {})
+    kms = optional(object({
+      encrypt_volumes = optional(bool, true) # false for instance types with local NVMe disks, which refuse a key
+    }), {})
+    vpc = optional(object({
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+    }))
+    metrics_namespace = optional(string)
+    tags              = optional(map(string), {})
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.async_endpoints) : length(key) <= 28 && can(regex("^[a-z0-9]+(-[a-z0-9]+)*$", key))])
+    error_message = "Each key of async_endpoints must be 1 to 28 lower-case letters and digits with single hyphens between, for example \"image-segmentation\": the endpoint, its role, topics and queue are named after it."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.async_endpoints), keys(var.endpoints))) == 0
+    error_message = "endpoints and async_endpoints must not share keys, because both are called serving-${var.environment}-<key>; shared: ${join(", ", setintersection(keys(var.async_endpoints), keys(var.endpoints)))}. Rename one."
+  }
+
+  validation {
+    condition = alltrue([for endpoint in values(var.async_endpoints) : contains(keys(try(var.release.models, {})), endpoint.model)])
+    error_message = "terraform.tfvars names models that the release does not hold: ${join(", ", [
+      for key, endpoint in var.async_endpoints : "${endpoint.model} (async_endpoints.${key})" if !contains(keys(try(var.release.models, {})), endpoint.model)
+    ])}. The release holds: ${join(", ", try(keys(var.release.models), []))}. Correct the name, or run `invoke release --env ${var.environment}` to release the model."
+  }
+
+  # As for `endpoints`: autoscaling may have shrunk the endpoint to `min` by the time of the next update.
+  validation {
+    condition = alltrue([for endpoint in values(var.async_endpoints) :
+      contains(["CANARY", "LINEAR"], coalesce(endpoint.deployment.strategy, "ALL_AT_ONCE")) ? try(endpoint.autoscaling.min, 2) >= 2 : true
+    ])
+    error_message = "Strategies CANARY and LINEAR shift at most half of the instances at a time, so autoscaling.min must be at least 2; it is not in: ${join(", ", [
+      for key, endpoint in var.async_endpoints : "async_endpoints.${key}"
+      if contains(["CANARY", "LINEAR"], coalesce(endpoint.deployment.strategy, "ALL_AT_ONCE")) && try(endpoint.autoscaling.min, 2) < 2
+    ])}. Raise min, or write deployment = { strategy = \"ALL_AT_ONCE\" }."
+  }
+}
+
 variable "release" {
   description = "Image name => image by digest, and model name => its image, task and archive. Written by `invoke release` to release.auto.tfvars.json."
   type = object({

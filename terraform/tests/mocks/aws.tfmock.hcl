@@ -27,7 +27,7 @@ mock_data "aws_iam_policy_document" {
 
 mock_data "aws_ssm_parameter" {
   defaults = {
-    insecure_value = "{\"artifact_bucket\":\"serving-artifacts-123456789012-ap-northeast-2\",\"kms_key_arn\":\"arn:aws:kms:ap-northeast-2:123456789012:key/00000000-0000-0000-0000-000000000000\",\"repositories\":{\"nlp_onnx\":{\"name\":\"serving-nlp-onnx\",\"url\":\"123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx\",\"arn\":\"arn:aws:ecr:ap-northeast-2:123456789012:repository/serving-nlp-onnx\"}}}"
+    insecure_value = "{\"artifact_bucket\":\"serving-artifacts-123456789012-ap-northeast-2\",\"data_bucket\":\"serving-data-123456789012-ap-northeast-2\",\"kms_key_arn\":\"arn:aws:kms:ap-northeast-2:123456789012:key/00000000-0000-0000-0000-000000000000\",\"repositories\":{\"nlp_onnx\":{\"name\":\"serving-nlp-onnx\",\"url\":\"123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx\",\"arn\":\"arn:aws:ecr:ap-northeast-2:123456789012:repository/serving-nlp-onnx\"}}}"
   }
 }
 
@@ -40,6 +40,25 @@ mock_resource "aws_iam_role" {
 mock_resource "aws_sns_topic" {
   defaults = {
     arn = "arn:aws:sns:ap-northeast-2:123456789012:serving-test-alarms"
+  }
+}
+
+mock_resource "aws_sqs_queue" {
+  defaults = {
+    arn = "arn:aws:sqs:ap-northeast-2:123456789012:serving-test-image-segmentation-notices"
+    url = "https://sqs.ap-northeast-2.amazonaws.com/123456789012/serving-test-image-segmentation-notices"
+  }
+}
+
+mock_resource "aws_iam_policy" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:policy/serving-test-image-segmentation-client"
+  }
+}
+
+mock_resource "aws_appautoscaling_policy" {
+  defaults = {
+    arn = "arn:aws:autoscaling:ap-northeast-2:123456789012:scalingPolicy:00000000-0000-0000-0000-000000000000"
   }
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
+from jobs_stand_in import Endpoint
 from moto.server import ThreadedMotoServer
 from runtime_stand_in import ENDPOINT, Runtime, running
 
@@ -16,6 +18,9 @@ from serving_clients import EndpointClient, Session, connect
 
 REGION = "ap-northeast-2"
 AWS_NAMES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "SERVING_LOCAL_DIR")
+
+
+logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request hides what matters
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +83,33 @@ def _ssm(moto_url: str) -> Any:
 @pytest.fixture
 def session(runtime: Runtime, moto_url: str) -> Iterator[Session]:
     publish(moto_url, "local", catalog())
+    with connect("local", endpoint_url=runtime.url, timeout=20) as open_session:
+        yield open_session
+
+
+@pytest.fixture
+def endpoint(runtime: Runtime) -> Endpoint:
+    """An asynchronous endpoint with a queue for its notices."""
+    return Endpoint(runtime)
+
+
+@pytest.fixture
+def jobs(runtime: Runtime, moto_url: str, endpoint: Endpoint) -> Iterator[Session]:
+    """A session whose environment has the asynchronous endpoint."""
+    publish(moto_url, "local", catalog(segmentation=endpoint.catalog_entry))
+    with connect("local", endpoint_url=runtime.url, timeout=20) as open_session:
+        yield open_session
+
+
+@pytest.fixture
+def without_queue(runtime: Runtime) -> Endpoint:
+    """An asynchronous endpoint that announces nothing: S3 is polled."""
+    return Endpoint(runtime, queue=False)
+
+
+@pytest.fixture
+def polling(runtime: Runtime, moto_url: str, without_queue: Endpoint) -> Iterator[Session]:
+    publish(moto_url, "local", catalog(segmentation=without_queue.catalog_entry))
     with connect("local", endpoint_url=runtime.url, timeout=20) as open_session:
         yield open_session
 

@@ -1,15 +1,16 @@
 """A small HTTP server that speaks the SageMaker runtime's REST contract, for tests of the clients.
 
 It answers the three tasks with rules that a test can predict. What comes first is taken from its script: one
-action a request, e.g. ``throttle()`` or ``die()``. SSM calls are handed on to moto.
+action a request, e.g. ``throttle()`` or ``die()``. Calls of other services are handed on to moto, unless one
+of its faults answers them.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import struct
 import threading
-import urllib.request
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 from serving_contracts import TASKS, ContainerError, InvalidInput
 
@@ -58,6 +60,19 @@ class _Drop(Exception):
 Action = Callable[["Handler", Call], Reply | None]
 
 
+@dataclass(frozen=True)
+class AwsCall:
+    """A request for another service. operation: ``sqs.ReceiveMessage``, or for S3 ``s3.PUT``."""
+
+    operation: str
+    path: str
+    body: bytes
+
+
+Fault = Callable[[AwsCall], Reply | None]
+"""Answers a request in moto's place, or lets it pass with None."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -67,12 +82,18 @@ class _Server(ThreadingHTTPServer):
 
 
 class Runtime:
-    """The running server. calls: what came in. script: what to do with the next requests, one each."""
+    """The running server.
+
+    calls: invocations that came in. script: what to do with the next of them, one each. aws_calls: what came
+    in for other services. faults: asked in turn before moto is.
+    """
 
     def __init__(self, moto_url: str) -> None:
         self.moto_url = moto_url
         self.calls: list[Call] = []
         self.script: deque[Action] = deque()
+        self.aws_calls: list[AwsCall] = []
+        self.faults: list[Fault] = []
         self.answer: Action = lambda _handler, call: answer_tasks(call)
         self.stopping = threading.Event()
         self.in_flight = 0
@@ -112,11 +133,29 @@ class Handler(BaseHTTPRequestHandler):
         runtime: Runtime = self.server.runtime  # type: ignore[attr-defined]
         return runtime
 
+    def do_GET(self) -> None:
+        """Also HEAD, PUT, DELETE and whatever is no invocation: of another service."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        runtime = self.runtime
+        target = self.headers.get("X-Amz-Target", f"s3.{self.command}")
+        service, _, operation = target.removeprefix("Amazon").rpartition(".")
+        call = AwsCall(f"{service.lower()}.{operation}", self.path, body)
+        with runtime.lock:
+            runtime.aws_calls.append(call)
+            faults = list(runtime.faults)
+        try:
+            reply = next((answer for fault in faults if (answer := fault(call))), None)
+            self.reply(reply or self.ask_moto(body))
+        except (_Drop, OSError):
+            self.close_connection = True
+
+    do_HEAD = do_PUT = do_DELETE = do_GET
+
     def do_POST(self) -> None:
+        if not self.path.startswith("/endpoints/"):
+            return self.do_GET()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        if "x-amz-target" in headers:
-            return self.reply(self.ask_moto(body))
         call = Call(self.path, headers, body)
         runtime = self.runtime
         with runtime.lock:
@@ -136,18 +175,25 @@ class Handler(BaseHTTPRequestHandler):
                 runtime.in_flight -= 1
 
     def ask_moto(self, body: bytes) -> Reply:
-        names = ("X-Amz-Target", "Content-Type", "Authorization", "X-Amz-Date", "Host")
-        headers = {name: self.headers[name] for name in names}
-        request = urllib.request.Request(self.runtime.moto_url, body, headers)
+        address = urlsplit(self.runtime.moto_url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port or 0, timeout=60)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return Reply(answer.read(), answer.status, {"Content-Type": "application/x-amz-json-1.1"})
-        except urllib.error.HTTPError as error:
-            return Reply(error.read(), error.code, {"Content-Type": "application/x-amz-json-1.1"})
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            connection.request(self.command, self.path, body or None, headers)
+            answer = connection.getresponse()
+            kept = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.lower() not in ("connection", "server", "date", "transfer-encoding")
+            }
+            return Reply(answer.read(), answer.status, kept)
+        finally:
+            connection.close()
 
     def reply(self, reply: Reply) -> None:
         self.head(reply.status, {"Content-Length": str(len(reply.body)), **reply.headers})
-        self.wfile.write(reply.body)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
 
     def head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)

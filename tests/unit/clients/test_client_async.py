@@ -15,10 +15,14 @@ from runtime_stand_in import Runtime
 import serving_clients
 from serving_clients import (
     AsyncEndpointClient,
+    AsyncJob,
+    AsyncJobsClient,
     AsyncSession,
     CatalogNotFound,
     EndpointClient,
     InvalidRequest,
+    Job,
+    JobsClient,
     ServingError,
     ServingTimeout,
     Session,
@@ -36,7 +40,7 @@ async def asession(runtime: Runtime, moto_url: str) -> AsyncIterator[AsyncSessio
 
 
 def public(kind: type) -> set[str]:
-    return {name for name in vars(kind) if not name.startswith("_")}
+    return {name for name in dir(kind) if not name.startswith("_")}
 
 
 def arguments(function: Any) -> list[tuple[str, Any, Any]]:
@@ -45,8 +49,13 @@ def arguments(function: Any) -> list[tuple[str, Any, Any]]:
 
 @pytest.mark.parametrize(
     ("kind", "twin"),
-    [(Session, AsyncSession), (EndpointClient, AsyncEndpointClient)],
-    ids=["session", "endpoint"],
+    [
+        (Session, AsyncSession),
+        (EndpointClient, AsyncEndpointClient),
+        (JobsClient, AsyncJobsClient),
+        (Job, AsyncJob),
+    ],
+    ids=["session", "endpoint", "jobs", "job"],
 )
 def test_the_twins_have_the_same_names_and_arguments(kind: type, twin: type) -> None:
     assert public(kind) == public(twin)
@@ -61,19 +70,22 @@ def test_the_twins_have_the_same_names_and_arguments(kind: type, twin: type) -> 
 def test_the_ways_in_have_the_same_arguments() -> None:
     assert arguments(connect) == arguments(aconnect)
     assert arguments(EndpointClient) == arguments(AsyncEndpointClient)
+    assert arguments(JobsClient) == arguments(AsyncJobsClient)
 
 
-def test_whatever_calls_the_network_is_awaited() -> None:
-    waits = {
-        name for name in public(AsyncSession) if inspect.iscoroutinefunction(getattr(AsyncSession, name))
-    }
-    assert waits == {"sentiment", "similarity", "summarize", "refresh", "close"}
-    waits = {
-        name
-        for name in public(AsyncEndpointClient)
-        if inspect.iscoroutinefunction(getattr(AsyncEndpointClient, name))
-    }
-    assert waits == {"sentiment", "similarity", "summarize", "invoke", "close"}
+AWAITED: dict[type, set[str]] = {
+    AsyncSession: {"sentiment", "similarity", "summarize", "segment", "gather", "refresh", "close"},
+    AsyncEndpointClient: {"sentiment", "similarity", "summarize", "invoke", "close"},
+    AsyncJobsClient: {"submit", "submit_all", "gather", "close"},
+    AsyncJob: {"result", "done", "progress"},
+}
+
+
+@pytest.mark.parametrize("kind", AWAITED, ids=lambda kind: kind.__name__)
+def test_whatever_calls_the_network_is_awaited(kind: type) -> None:
+    assert {name for name in public(kind) if inspect.iscoroutinefunction(getattr(kind, name))} == AWAITED[
+        kind
+    ]
 
 
 async def test_the_three_tasks_are_awaited(asession: AsyncSession) -> None:

@@ -277,10 +277,10 @@ def test_a_task_that_nothing_serves_is_refused_with_what_is_served(runtime: Runt
 
 
 def test_a_pattern_of_a_later_version_is_named(runtime: Runtime, moto_url: str) -> None:
-    publish(moto_url, "local", catalog(queue=endpoint("real", "sentiment", "async")))
+    publish(moto_url, "local", catalog(function=endpoint("real", "sentiment", "lambda")))
     with (
         connect("local", endpoint_url=runtime.url) as session,
-        pytest.raises(EndpointNotFound, match="of the pattern 'async'"),
+        pytest.raises(EndpointNotFound, match=r"of the pattern 'lambda'.*upgrade it"),
     ):
         session.sentiment("좋아")
 

@@ -16,11 +16,15 @@ PROJECT = Path(__file__).parents[3] / "python" / "clients"
 
 CALL = """
 import importlib.metadata, os, sys
-from serving_clients import connect
+from serving_clients import Mask, connect, mask_array
 assert "site-packages" in sys.modules["serving_clients"].__file__, sys.modules["serving_clients"].__file__
 with connect("local", endpoint_url=os.environ["RUNTIME"], timeout=20) as session:
     print(session.sentiment("좋아").predicted_label, len(session.similarity([("가", "나")] * 100)))
 print(importlib.metadata.version("serving-clients"))
+try:
+    mask_array(Mask(1, 1, "1"))
+except ImportError as error:
+    print("serving-clients[images]" in str(error))
 """
 
 DESCRIBE = """
@@ -48,11 +52,17 @@ def test_the_distribution_installs_alone_and_answers(tmp_path: Path, runtime: Ru
     fresh = tmp_path / "fresh" / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", fresh, "install", "--quiet", "--no-compile", PROJECT)
     publish(moto_url, "local", catalog())
-    assert run(fresh, "-c", CALL, RUNTIME=runtime.url, LANG="C.UTF-8").split() == ["Pos", "100", "0.1.0"]
+    assert run(fresh, "-c", CALL, RUNTIME=runtime.url, LANG="C.UTF-8").split() == [
+        "Pos",
+        "100",
+        "0.1.0",
+        "True",
+    ]
 
     described = json.loads(run(fresh, "-c", DESCRIBE))
     assert {"serving_clients", "serving_contracts"} == {
         name.partition("/")[0] for name in described["files"] if "dist-info" not in name
     }
     assert {"serving_clients/py.typed", "serving_contracts/py.typed"} <= set(described["files"])
-    assert sorted(need.partition(">")[0] for need in described["needs"]) == ["boto3", "orjson"]
+    needs = {need.partition(">")[0]: need.partition(";")[2].strip() for need in described["needs"]}
+    assert needs == {"boto3": "", "orjson": "", "numpy": "extra == 'images'", "pillow": "extra == 'images'"}

@@ -63,17 +63,24 @@ def test_a_status_is_told_as_a_tree() -> None:
         "desired_instance_count": 1,
         "instances": [instance],
     }
+    queue = {"queued": 2, "in_process": 1, "done": 5, "failed": 1}
     status = {
         "url": "http://127.0.0.1:1",
         "uptime_seconds": 3.2,
         "pid": 1,
-        "endpoints": [{"name": "e", "status": "InService", "variants": [variant]}],
+        "time_scale": 60.0,
+        "endpoints": [
+            {"name": "e", "status": "InService", "variants": [variant], "asynchronous": queue},
+            {"name": "f", "status": "InService", "variants": []},
+        ],
     }
     assert list(describe(status)) == [
-        "http://127.0.0.1:1  up for 3 s, process 1",
+        "http://127.0.0.1:1  up for 3 s, process 1; a minute of waiting takes 1 s",
         "e  InService",
+        "  queue  2 waiting, 1 in process, 5 done, 1 failed",
         "  blue  weight 1, 1 of 1 instances",
         "    i-1  Healthy",
         "      sentiment  Restarting, process 7, restarted 2 times, last exit: signal 9",
+        "f  InService",
     ]
     assert "not running" in next(iter(describe(None)))

@@ -14,43 +14,37 @@ from delivery.packaging import content_digest
 from delivery.project import Project
 
 
-def test_the_archive_holds_the_fetched_weights(
-    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
-) -> None:
+def test_the_archive_holds_the_fetched_weights(project: Project, fetcher: Path, reporter: Reporter) -> None:
     model = find_model(project, "mood")
-    fetched = with_weights_from("hub", model, tmp_path / "cache", reporter)
+    fetched = with_weights_from("hub", model, project, reporter)
     assert fetched.files["weights/model.bin"].read_text() == "someone/some-model@0123abc"
     assert content_digest(fetched) != content_digest(model)
 
 
-def test_what_was_fetched_is_not_fetched_again(
-    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
-) -> None:
+def test_what_was_fetched_is_not_fetched_again(project: Project, fetcher: Path, reporter: Reporter) -> None:
     model = find_model(project, "mood")
-    first = with_weights_from("hub", model, tmp_path / "cache", reporter).files["weights/model.bin"]
+    first = with_weights_from("hub", model, project, reporter).files["weights/model.bin"]
     stamp = first.stat().st_mtime_ns
-    second = with_weights_from("hub", model, tmp_path / "cache", reporter).files["weights/model.bin"]
+    second = with_weights_from("hub", model, project, reporter).files["weights/model.bin"]
     assert (second, second.stat().st_mtime_ns) == (first, stamp)
 
 
 def test_a_fetch_that_fails_leaves_nothing_that_looks_whole(
-    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
+    project: Project, fetcher: Path, reporter: Reporter
 ) -> None:
     fetcher.write_text(fetcher.read_text(encoding="utf-8").replace("0123abc", "main"), encoding="utf-8")
     with pytest.raises(DeliveryError, match="could not be fetched"):
-        with_weights_from("hub", find_model(project, "mood"), tmp_path / "cache", reporter)
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".unfinished"]
+        with_weights_from("hub", find_model(project, "mood"), project, reporter)
+    assert [path.suffix for path in project.sources_dir.iterdir()] == [".unfinished"]
 
 
-def test_an_unknown_source_is_answered_with_the_known_ones(
-    project: Project, reporter: Reporter, tmp_path: Path
-) -> None:
+def test_an_unknown_source_is_answered_with_the_known_ones(project: Project, reporter: Reporter) -> None:
     model = find_model(project, "mood")
     with pytest.raises(DeliveryError, match="no source 'attic'") as caught:
-        with_weights_from("attic", model, tmp_path, reporter)
+        with_weights_from("attic", model, project, reporter)
     assert "repository, hub" in (caught.value.cause or "")
     with pytest.raises(DeliveryError, match="does not say how it is fetched"):
-        with_weights_from("hub", model, tmp_path, reporter)
+        with_weights_from("hub", model, project, reporter)
 
 
 COMMIT = "a" * 40
@@ -79,35 +73,31 @@ def test_a_model_has_one_source() -> None:
         parse_sources(["mood=hub", "mood=repository"])
 
 
-def test_a_source_for_a_model_that_is_not_there_is_refused(
-    project: Project, reporter: Reporter, tmp_path: Path
-) -> None:
+def test_a_source_for_a_model_that_is_not_there_is_refused(project: Project, reporter: Reporter) -> None:
     models = [find_model(project, "mood")]
     with pytest.raises(DeliveryError, match="names 'moood'") as caught:
-        with_sources(parse_sources(["moood=hub"]), models, tmp_path, reporter)
+        with_sources(parse_sources(["moood=hub"]), models, project, reporter)
     assert "mood" in (caught.value.cause or "")
     with pytest.raises(DeliveryError, match="takes no revision"):
-        with_sources(parse_sources([f"mood=repository@{COMMIT}"]), models, tmp_path, reporter)
-    assert with_sources({}, models, tmp_path, reporter) == models
+        with_sources(parse_sources([f"mood=repository@{COMMIT}"]), models, project, reporter)
+    assert with_sources({}, models, project, reporter) == models
 
 
 def test_an_empty_revision_is_refused_unless_the_command_line_names_one(
-    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
+    project: Project, fetcher: Path, reporter: Reporter
 ) -> None:
     fetcher.write_text(fetcher.read_text(encoding="utf-8").replace("0123abc", ""), encoding="utf-8")
     models = [find_model(project, "mood")]
     with pytest.raises(DeliveryError, match="not pinned to a revision") as caught:
-        with_sources(parse_sources(["mood=hub"]), models, tmp_path / "cache", reporter)
+        with_sources(parse_sources(["mood=hub"]), models, project, reporter)
     assert "--source mood=hub@" in (caught.value.next_step or "")
-    (fetched,) = with_sources(parse_sources([f"mood=hub@{COMMIT}"]), models, tmp_path / "cache", reporter)
+    (fetched,) = with_sources(parse_sources([f"mood=hub@{COMMIT}"]), models, project, reporter)
     assert fetched.files["weights/model.bin"].read_text() == f"someone/some-model@{COMMIT}"
 
 
-def test_a_source_without_revisions_takes_none(
-    project: Project, fetcher: Path, reporter: Reporter, tmp_path: Path
-) -> None:
+def test_a_source_without_revisions_takes_none(project: Project, fetcher: Path, reporter: Reporter) -> None:
     fetcher.write_text(
         fetcher.read_text(encoding="utf-8").replace('revision = "0123abc"\n', ""), encoding="utf-8"
     )
     with pytest.raises(DeliveryError, match="takes no revision"):
-        with_weights_from("hub", find_model(project, "mood"), tmp_path, reporter, revision=COMMIT)
+        with_weights_from("hub", find_model(project, "mood"), project, reporter, revision=COMMIT)

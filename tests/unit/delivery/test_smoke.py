@@ -46,6 +46,9 @@ ANSWER = {"predicted_label": "Pos", "score": 0.9, "sentences": [1, 2]}
         ({"score": {"max": 0.5}}, ["score is 0.9, expected at most 0.5"]),
         ({"sentences": {"min": 1, "max": 2}}, []),
         ({"label": "Pos"}, ["the answer has no field 'label'"]),
+        ({"sentences": {"contains": [2]}}, []),
+        ({"sentences": {"contains": [2, 2]}}, ["sentences is [1, 2], expected 2 in it"]),
+        ({"score": {"contains": ["star"]}}, ["score is 0.9, expected 'star' in it"]),
     ],
 )
 def test_an_answer_is_judged_field_by_field(expect: dict[str, object], faults: list[str]) -> None:

@@ -26,7 +26,7 @@ WANTED = {
     "demo", "test", "lint", "bench",
     "models.list", "models.train", "models.evaluate",
     "images.build", "images.list", "images.inspect",
-    "local.up", "local.down", "local.status", "local.logs",
+    "local.up", "local.down", "local.restart", "local.status", "local.logs",
 }  # fmt: skip
 
 

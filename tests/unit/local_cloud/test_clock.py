@@ -14,7 +14,7 @@ def test_only_waiting_constants_pass_faster() -> None:
     assert clock.now().utcoffset() is not None
 
 
-@pytest.mark.parametrize("scale", [0, -1])
+@pytest.mark.parametrize("scale", [0, -1, float("inf"), float("nan")])
 def test_a_clock_cannot_stand_still(scale: float) -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         Clock(scale)

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from local_cloud.image_store import ImageBuildFailed, ImageNotInStore, ImageStore, ProcessImage
-from local_cloud.image_store.environment import installer_command, installer_environment
+from local_cloud.image_store.environment import (
+    EnvironmentSpec,
+    installer_command,
+    installer_environment,
+)
+from local_cloud.image_store.interpreter import Interpreter
 from local_cloud.image_store.oci import sha256_digest
 
 
@@ -67,6 +72,7 @@ def test_equal_input_gives_equal_digests_and_is_built_once(tmp_path: Path, sourc
         {"labels": {"a": "b"}},
         {"environment": {"COLOUR": "red"}},
         {"command": ["python", "-m", "greeter", "--loud", "serve"]},
+        {"no_deps": True},
     ],
 )
 def test_every_input_counts_in_the_digest(tmp_path: Path, sources: Path, change: dict[str, object]) -> None:
@@ -183,3 +189,16 @@ def test_pips_settings_reach_uv() -> None:
     assert environment["UV_DEFAULT_INDEX"] == "https://mirror/simple"
     assert "VIRTUAL_ENV" not in environment
     assert installer_environment({"PIP_FIND_LINKS": "/a", "UV_FIND_LINKS": "/own"})["UV_FIND_LINKS"] == "/own"
+
+
+def test_whole_requirements_are_installed_without_what_their_packages_declare(tmp_path: Path) -> None:
+    plain = installer_command(tmp_path / "env", tmp_path / "requirements.txt")
+    whole = installer_command(tmp_path / "env", tmp_path / "requirements.txt", no_deps=True)
+    assert [word for word in whole if word not in plain] == ["--no-deps"]
+
+
+def test_environments_of_different_pythons_lie_apart(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("")
+    keys = {EnvironmentSpec(requirements, Interpreter(Path("p"), tag)).key() for tag in ("3.11", "3.12")}
+    assert len(keys) == 2

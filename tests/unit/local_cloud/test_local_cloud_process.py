@@ -18,7 +18,7 @@ import pytest
 from local_cloud import lifecycle
 from local_cloud.__main__ import main
 from local_cloud.lifecycle import LocalCloudError
-from local_cloud.settings import InvalidSettings, default_port, state_dir
+from local_cloud.settings import InvalidSettings, default_port, default_time_scale, state_dir
 from local_cloud.state import CloudInfo, CloudLock, holder, read_info, write_info
 
 
@@ -76,6 +76,21 @@ def test_the_callers_aws_settings_and_proxies_stay_outside(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     lifecycle.up(directory, port=0)
     assert lifecycle.logs(directory, endpoint="none-yet") == [], "read from CloudWatch Logs with boto3"
+
+
+def test_the_time_scale_comes_from_the_caller_or_else_from_the_environment(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scale(**given: float) -> float:
+        lifecycle.up(directory, port=0, **given)  # type: ignore[arg-type]
+        status = lifecycle.status(directory)
+        assert status is not None
+        lifecycle.down(directory)
+        return float(status["time_scale"])
+
+    monkeypatch.setenv("SERVING_LOCAL_TIME_SCALE", "30")
+    assert scale() == 30
+    assert scale(time_scale=60) == 60
 
 
 def test_sigterm_ends_a_cloud_cleanly(directory: Path) -> None:
@@ -179,6 +194,7 @@ def test_a_state_file_that_cannot_be_read_is_no_cloud(tmp_path: Path, text: str)
     [
         (["--port", "65536"], "port 65536"),
         (["--time-scale", "0"], "time scale"),
+        (["--time-scale", "inf"], "time scale"),
         (["--region", "seoul"], "region 'seoul'"),
     ],
 )
@@ -189,11 +205,18 @@ def test_a_senseless_setting_is_named(
     assert words in capsys.readouterr().err
 
 
-def test_the_environment_sets_port_and_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_sets_port_folder_and_time_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVING_LOCAL_PORT", "4999")
     monkeypatch.setenv("SERVING_LOCAL_DIR", "/somewhere")
     assert default_port() == 4999
     assert state_dir() == Path("/somewhere")
+    assert default_time_scale() == 1.0
+    monkeypatch.setenv("SERVING_LOCAL_TIME_SCALE", "60")
+    assert default_time_scale() == 60.0
+    for nonsense in ("fast", "0", "-1", "inf", "nan"):
+        monkeypatch.setenv("SERVING_LOCAL_TIME_SCALE", nonsense)
+        with pytest.raises(InvalidSettings, match=f"SERVING_LOCAL_TIME_SCALE='{nonsense}'"):
+            default_time_scale()
     monkeypatch.setenv("SERVING_LOCAL_PORT", "forty")
     with pytest.raises(InvalidSettings, match="SERVING_LOCAL_PORT='forty'"):
         default_port()

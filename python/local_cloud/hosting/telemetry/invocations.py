@@ -79,6 +79,14 @@ class VariantMetrics:
         self._model_latency.add(model_us)
         self._overhead_latency.add(overhead_us)
 
+    def answered_async(self, status: int, model_us: float) -> None:
+        """One attempt at an asynchronous request: the endpoint metrics that AWS publishes for both kinds
+        ("Monitoring with CloudWatch" of asynchronous endpoints); Invocations and OverheadLatency it does not.
+        """
+        self._errors_4xx.add(400 <= status < 500)
+        self._errors_5xx.add(status == 0 or status >= 500)
+        self._model_latency.add(model_us)
+
     def used(self, cpu_percent: float, memory_percent: float) -> None:
         """One instance's CPU (100 is one whole CPU) and memory."""
         self._cpu.add(cpu_percent)

@@ -55,7 +55,7 @@ def test_a_missed_target_gives_status_1_only_when_checking_and_the_report_is_wri
     def measured(setup: object) -> Iterator[object]:
         yield benchmarks.Result("startup", "sentiment", "start", value, "s", target, at_least=False)
 
-    monkeypatch.setattr(benchmarks, "SECTIONS", {"startup": measured})
+    monkeypatch.setattr(benchmarks, "SECTIONS", {"sentiment": {"startup": measured}})
     output = tmp_path / "bench.json"
     command = ["tests/benchmarks", "--models", "sentiment", "--output", str(output), *arguments]
     monkeypatch.setattr(sys, "argv", command)

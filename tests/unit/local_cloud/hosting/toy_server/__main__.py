@@ -32,6 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(503 if MODE == "never-ready" else PING_STATUS[0], b"")
 
     def do_POST(self) -> None:
+        if MODE == "counts-bytes":
+            self._count(int(self.headers["Content-Length"]))
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         word, _, rest = body.decode().partition(" ")
         if MODE == "says-headers":
@@ -60,6 +63,12 @@ class Handler(BaseHTTPRequestHandler):
         elif word == "sleep":
             time.sleep(float(rest))
             self._answer(200, b"slept")
+        elif word == "work":
+            # "work 0.1 text" takes its time and answers with what it was asked.
+            time.sleep(float(rest.partition(" ")[0]))
+            self._answer(200, f"{NAME}({body.decode()})".encode())
+        elif word == "large":
+            self._large(int(rest))
         elif word == "env":
             self._answer(200, os.environ.get(rest, "").encode())
         elif word == "headers":
@@ -91,6 +100,26 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("X-Amzn-SageMaker-Custom-Attributes", f"seen {attributes}")
         self.end_headers()
         self.wfile.write(body)
+
+    def _count(self, size: int) -> None:
+        """Reads a body of any size without holding it; answers with the bytes there were."""
+        count = 0
+        while count < size:
+            piece = self.rfile.read(min(1 << 20, size - count))
+            if not piece:
+                break
+            count += len(piece)
+        self._answer(200, str(count).encode())
+
+    def _large(self, size: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-large")
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        while size:
+            piece = b"x" * min(1 << 20, size)
+            self.wfile.write(piece)
+            size -= len(piece)
 
     def _stream(self, pieces: int, pause_s: float = 0) -> None:
         self.send_response(200)
