@@ -121,8 +121,8 @@ def describe(status: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"{endpoint['name']}  {endpoint['status']}"
         if endpoint.get("failure_reason"):
             yield f"  {endpoint['failure_reason']}"
-        if endpoint.get("asynchronous"):
-            yield "  " + _queue(endpoint["asynchronous"])
+        if endpoint.get("async_queue"):
+            yield "  " + _queue(endpoint["async_queue"])
         for variant in endpoint["variants"]:
             counts = f"{variant['current_instance_count']} of {variant['desired_instance_count']} instances"
             yield f"  {variant['name']}  weight {variant['current_weight']:g}, {counts}"

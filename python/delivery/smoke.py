@@ -203,7 +203,7 @@ def print_results(reporter: Reporter, results: Sequence[SmokeResult]) -> None:
         table.add_row(
             "[red]✗[/]" if result.faults else "[green]✓[/]",
             result.endpoint,
-            result.container or "(pipeline)",
+            result.container or "(all)",
             *([result.variant] if several else []),
             shorten(readable_request(result.request)),
             shorten(

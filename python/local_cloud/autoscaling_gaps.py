@@ -187,7 +187,8 @@ def _mend_policies(mend_cloudwatch: Callable[[], None]) -> None:
             for kept in ("_guid", "policy_arn", "creation_time"):
                 setattr(policy, kept, getattr(known, kept))
         mend_cloudwatch()
-        policy.alarms = put_alarms(policy, specs, known.alarms if known else [])
+        own = known.alarms if known is not None and known.policy_type == "TargetTrackingScaling" else []
+        policy.alarms = put_alarms(policy, specs, own)
         return policy
 
     def delete_scaling_policy(

@@ -116,7 +116,7 @@ def _mend_alarm_states() -> None:
     set_state = CloudWatchBackend.set_alarm_state
 
     def update_state(self: Any, reason: str, reason_data: str, state_value: str) -> None:
-        change_state(self, State(state_value), reason, reason_data, utcnow(), evaluated=False)
+        change_state(self, State(state_value), reason, reason_data, utcnow())
 
     def set_alarm_state(self: Any, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
         alarm = self.alarms.get(alarm_name)

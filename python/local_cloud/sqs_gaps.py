@@ -11,9 +11,9 @@ _sending = threading.local()
 
 
 def mend() -> None:
-    """Counting the messages of a queue. moto does so three times for each message that is sent, only to forget
-    the figures, and asks the clock twice for each message that it counts: with a thousand of them, sending one
-    more takes tens of milliseconds."""
+    """Counting the messages of a queue. moto does so three times for each message that is sent, only to
+    forget the figures, and asks the clock twice for each message that it counts: with a thousand of them,
+    sending one more takes tens of milliseconds."""
     from moto.core.utils import unix_time_millis
     from moto.sqs.models import Queue, SQSBackend
 

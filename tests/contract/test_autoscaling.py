@@ -252,6 +252,7 @@ def test_an_alarm_notifies_and_can_be_set_by_hand(scaled: Scaled) -> None:
         "ScalingPolicies"
     ]
     assert [alarm["AlarmName"] for alarm in step["Alarms"]] == [name]
+    assert scaled.step() == policy, "putting it again changes neither its ARN nor the alarm"
 
     scaled.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
     scaled.becomes(2)

@@ -86,5 +86,5 @@ def _check_notices(endpoint: AsyncEndpoint, jobs: list[Submitted]) -> None:
 
 
 def _backlog(endpoint: AsyncEndpoint) -> int:
-    queue = endpoint.state()["asynchronous"]
+    queue = endpoint.state()["async_queue"]
     return int(queue["queued"]) + int(queue["in_process"])

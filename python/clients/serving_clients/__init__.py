@@ -6,8 +6,9 @@
 Sentiment(predicted_label='Pos', score=0.98)
 
 :func:`connect` gives a :class:`Session`, :func:`aconnect` its asynchronous twin; :class:`EndpointClient`
-calls one endpoint by name. Everything that can go wrong is a :class:`ServingError`: the tree is drawn in
-:mod:`serving_clients.errors`. boto3 is imported with the first call.
+calls one endpoint by name, :class:`JobsClient` submits jobs to an asynchronous one. Everything that can go
+wrong is a :class:`ServingError`: the tree is drawn in :mod:`serving_clients.errors`. boto3 is imported with
+the first call.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from serving_clients._connection import InvokeResult
+from serving_clients._job_core import JobProgress
 from serving_clients.endpoint import EndpointClient
 from serving_clients.errors import (
     AccessDenied,
@@ -22,15 +24,26 @@ from serving_clients.errors import (
     EndpointNotFound,
     InvalidCatalog,
     InvalidRequest,
+    JobExpired,
+    JobFailed,
     ModelFailed,
     ServingError,
     ServingTimeout,
     Throttled,
     Unavailable,
 )
+from serving_clients.job import Job
+from serving_clients.jobs_client import JobsClient
+from serving_clients.pictures import mask_array, overlay
+from serving_clients.progress import ProgressBar
 from serving_clients.session import Session, connect
 from serving_contracts import (
     Catalog,
+    Mask,
+    Segmentation,
+    SegmentationOptions,
+    SegmentedFrame,
+    SegmentedObject,
     Sentiment,
     SentimentRequest,
     Similarity,
@@ -42,6 +55,8 @@ from serving_contracts import (
 
 if TYPE_CHECKING:
     from serving_clients.async_endpoint import AsyncEndpointClient
+    from serving_clients.async_job import AsyncJob
+    from serving_clients.async_jobs_client import AsyncJobsClient
     from serving_clients.async_session import AsyncSession, aconnect
 
 __version__ = "0.1.0"
@@ -49,6 +64,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessDenied",
     "AsyncEndpointClient",
+    "AsyncJob",
+    "AsyncJobsClient",
     "AsyncSession",
     "Catalog",
     "CatalogNotFound",
@@ -57,7 +74,18 @@ __all__ = [
     "InvalidCatalog",
     "InvalidRequest",
     "InvokeResult",
+    "Job",
+    "JobExpired",
+    "JobFailed",
+    "JobProgress",
+    "JobsClient",
+    "Mask",
     "ModelFailed",
+    "ProgressBar",
+    "Segmentation",
+    "SegmentationOptions",
+    "SegmentedFrame",
+    "SegmentedObject",
     "Sentiment",
     "SentimentRequest",
     "ServingError",
@@ -72,10 +100,14 @@ __all__ = [
     "Unavailable",
     "aconnect",
     "connect",
+    "mask_array",
+    "overlay",
 ]
 
 _ASYNCHRONOUS = {
     "AsyncEndpointClient": "async_endpoint",
+    "AsyncJob": "async_job",
+    "AsyncJobsClient": "async_jobs_client",
     "AsyncSession": "async_session",
     "aconnect": "async_session",
 }

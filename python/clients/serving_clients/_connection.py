@@ -1,25 +1,30 @@
-"""The core under every client: one AWS client, one pool of connections, one way to try again."""
+"""The core under every client: the AWS clients, pools of threads, one way to try again."""
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from serving_clients import _retries
+from serving_clients._aws import Clients
 from serving_clients._deadline import ACTIVE, Deadline, start
-from serving_clients._settings import Settings, is_loopback
-from serving_clients.errors import InvalidRequest, ServingError
+from serving_clients._settings import Settings
+from serving_clients.errors import InvalidRequest
 from serving_contracts import limits
 
 if TYPE_CHECKING:
     from serving_clients._failures import Context
+    from serving_clients._waiter import Waiter
 
 Result = TypeVar("Result")
+
+RUNTIME: Final = "sagemaker-runtime"
+PIECES_AT_ONCE: Final = 6
+"""Pieces of files that are read and sent at a time: what an upload holds in memory is this times a piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +42,71 @@ class InvokeResult:
 
 
 class Connection:
-    """Calls endpoints of one account and region. Thread-safe; boto3 is imported with the first call."""
+    """Calls AWS in one account and region. Thread-safe; boto3 is imported with the first call."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._clients = Clients(settings)
         self._lock = threading.Lock()
-        self._closed = False
-        self._boto3_session: Any = settings.boto3_session
-        self._runtime: Any = None
-        self._transport: Any = None
-        self._workers: ThreadPoolExecutor | None = None
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._waiters: dict[str | None, Waiter] = {}
 
-    def prepare(self) -> None:
+    def prepare(self, service: str = RUNTIME) -> None:
         """Import boto3 and make the AWS client, if that is still to do: no deadline should pay for it."""
-        self._client()
+        self._clients.get(service)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        parameters: dict[str, Any],
+        deadline: Deadline,
+        *,
+        action: str,
+        endpoint_name: str | None = None,
+        subject: str | None = None,
+        only_once: bool = False,
+    ) -> dict[str, Any]:
+        """One AWS call, tried again within the deadline; raises a ServingError. A ``Body`` is read whole.
+
+        action: the permission it needs. endpoint_name, subject: what it is about, for messages.
+        """
+        client = self._clients.get(service)
+
+        def attempt() -> dict[str, Any]:
+            with _active(deadline):
+                answer: dict[str, Any] = getattr(client, operation)(**parameters)
+            if "Body" in answer:
+                answer["Body"] = answer["Body"].read()
+            return answer
+
+        context = self._context(endpoint_name, action, subject)
+        return self._call(attempt, context, deadline, only_once=only_once)
 
     def invoke(self, endpoint_name: str, parameters: dict[str, Any], deadline: Deadline) -> InvokeResult:
         """InvokeEndpoint with *parameters*, tried again within the deadline; raises a ServingError."""
-        runtime = self._client()
-
-        def attempt() -> InvokeResult:
-            with _active(deadline):
-                answer = runtime.invoke_endpoint(EndpointName=endpoint_name, **parameters)
-            return InvokeResult(
-                body=answer["Body"].read(),
-                content_type=answer.get("ContentType", ""),
-                invoked_variant=answer.get("InvokedProductionVariant", ""),
-                custom_attributes=answer.get("CustomAttributes"),
-                request_id=answer["ResponseMetadata"].get("RequestId"),
-            )
-
-        return self._call(attempt, self._context(endpoint_name, "sagemaker:InvokeEndpoint"), deadline)
+        answer = self.call(
+            RUNTIME,
+            "invoke_endpoint",
+            {"EndpointName": endpoint_name, **parameters},
+            deadline,
+            action="sagemaker:InvokeEndpoint",
+            endpoint_name=endpoint_name,
+        )
+        return InvokeResult(
+            body=answer["Body"],
+            content_type=answer.get("ContentType", ""),
+            invoked_variant=answer.get("InvokedProductionVariant", ""),
+            custom_attributes=answer.get("CustomAttributes"),
+            request_id=answer["ResponseMetadata"].get("RequestId"),
+        )
 
     def stream(self, endpoint_name: str, parameters: dict[str, Any], seconds: float) -> Iterator[bytes]:
         """InvokeEndpointWithResponseStream; tried again until the first piece, never after it.
 
         seconds: the deadline of the whole stream, from the first piece that is asked for.
         """
-        runtime = self._client()
+        runtime = self._clients.get(RUNTIME)
         deadline = start(seconds)
         context = self._context(endpoint_name, "sagemaker:InvokeEndpointWithResponseStream")
 
@@ -106,7 +138,7 @@ class Connection:
         """
 
         def attempt() -> str:
-            client = self._parameter_store(deadline.left())
+            client = self._clients.parameter_store(deadline.left())
             try:
                 return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
             finally:
@@ -117,34 +149,45 @@ class Connection:
     @property
     def workers(self) -> ThreadPoolExecutor:
         """The threads of bulk calls, as many as requests may be in flight."""
+        return self._pool("serving-clients", self.settings.concurrency)
+
+    @property
+    def pieces(self) -> ThreadPoolExecutor:
+        """The threads that read and send pieces of files; what runs in them waits for no other of them."""
+        return self._pool("serving-clients-upload", PIECES_AT_ONCE)
+
+    def waiter(self, queue_url: str | None) -> Waiter:
+        """The one that waits for all jobs announced in this queue (None: of endpoints without one)."""
+        from serving_clients._waiter import Waiter
+
         with self._lock:
-            self.check_open()
-            if self._workers is None:
-                self._workers = ThreadPoolExecutor(self.settings.concurrency, "serving-clients")
-            return self._workers
+            self._clients.check_open()
+            if queue_url not in self._waiters:
+                self._waiters[queue_url] = Waiter(self, queue_url)
+            return self._waiters[queue_url]
 
     def close(self) -> None:
         """Let go of connections and threads. Calls that are running end with their own deadline."""
         with self._lock:
-            self._closed = True
-            workers, transport, runtime = self._workers, self._transport, self._runtime
-            self._workers = self._transport = self._runtime = None
-        if workers is not None:
-            workers.shutdown(wait=False, cancel_futures=True)
-        if runtime is not None:
-            runtime.close()
-        if transport is not None:
-            transport.close()
+            self._clients.close()
+            pools, self._pools = self._pools, {}
+            waiters, self._waiters = self._waiters, {}
+        for waiter in waiters.values():
+            waiter.close()
+        for pool in pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def check_open(self) -> None:
-        """Raise ServingError once closed."""
-        if self._closed:
-            raise ServingError("this session is closed", hint="connect again")
+    def _pool(self, name: str, threads: int) -> ThreadPoolExecutor:
+        with self._lock:
+            self._clients.check_open()
+            if name not in self._pools:
+                self._pools[name] = ThreadPoolExecutor(threads, name)
+            return self._pools[name]
 
-    def _context(self, endpoint_name: str | None, action: str) -> Context:
+    def _context(self, endpoint_name: str | None, action: str, subject: str | None = None) -> Context:
         from serving_clients._failures import Context
 
-        return Context(self.settings, action, endpoint_name)
+        return Context(self.settings, action, endpoint_name, subject)
 
     def _call(
         self, attempt: Callable[[], Result], context: Context, deadline: Deadline, *, only_once: bool = False
@@ -157,61 +200,6 @@ class Connection:
             timed_out=lambda: context.timed_out(deadline.seconds),
         )
 
-    def _client(self) -> Any:
-        with self._lock:
-            self.check_open()
-            if self._runtime is None:
-                from botocore.config import Config
-
-                from serving_clients._transport import Transport
-
-                session = self._session()
-                client = session.client(
-                    "sagemaker-runtime",
-                    endpoint_url=self.settings.endpoint_url,
-                    config=Config(retries={"total_max_attempts": 1}),  # ours know the deadline
-                )
-                self._transport = Transport(client.meta.endpoint_url, ca_bundle=_profile_ca_bundle(session))
-                client.meta.events.register_last("before-send.sagemaker-runtime", self._transport.send)
-                self._runtime = client
-            return self._runtime
-
-    def _parameter_store(self, seconds: float) -> Any:
-        """A client of SSM for one call of at most *seconds*."""
-        from botocore.config import Config
-
-        url = self.settings.endpoint_url
-        config = Config(
-            connect_timeout=min(5.0, seconds),
-            read_timeout=seconds,
-            retries={"total_max_attempts": 1},
-            proxies={} if is_loopback(url) else None,
-        )
-        with self._lock:  # a boto3 session makes one client at a time
-            self.check_open()
-            return self._session().client("ssm", endpoint_url=url, config=config)
-
-    def _session(self) -> Any:
-        """The caller's boto3 session, or one for the environment."""
-        if self._boto3_session is None:
-            import boto3
-            import botocore.session
-
-            settings = self.settings
-            known: dict[str, str] = {"region_name": settings.region} if settings.region else {}
-            if settings.local:  # the local cloud takes any credentials and must never see real ones
-                known |= {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-            base = botocore.session.Session()
-            base.register_component("data_loader", _service_models())
-            self._boto3_session = boto3.Session(botocore_session=base, **known)
-        if not self._boto3_session.region_name and not self.settings.region:
-            raise InvalidRequest(
-                "no region is set",
-                field="region",
-                hint="give region=, or set AWS_DEFAULT_REGION or the profile's region",
-            )
-        return self._boto3_session
-
 
 @contextmanager
 def _active(deadline: Deadline) -> Iterator[None]:
@@ -220,21 +208,6 @@ def _active(deadline: Deadline) -> Iterator[None]:
         yield
     finally:
         ACTIVE.reset(token)
-
-
-@functools.cache
-def _service_models() -> Any:
-    """botocore's descriptions of the services, shared: reading them takes ten times as long as the rest."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
-
-
-def _profile_ca_bundle(session: Any) -> str | None:
-    import botocore.session
-
-    bundle = botocore.session.Session(profile=session.profile_name).get_config_variable("ca_bundle")
-    return bundle if isinstance(bundle, str) else None
 
 
 def checked_body(body: bytes | str) -> bytes:

@@ -64,22 +64,32 @@ _WRAPPED: Final = re.compile(r'with message "(.*)"\. See ', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What was being called, for messages. endpoint_name: None while the catalog is read."""
+    """What was being called, for messages.
+
+    endpoint_name: None while the catalog is read. subject: what it was instead of an endpoint (an object, a
+    queue).
+    """
 
     settings: Settings
     action: str
     endpoint_name: str | None = None
+    subject: str | None = None
 
     @property
     def what(self) -> str:
         """The subject of a sentence."""
+        if self.subject:
+            return self.subject
         return f"endpoint {self.endpoint_name!r}" if self.endpoint_name else "the catalog"
 
     def timed_out(self, seconds: float) -> errors.ServingTimeout:
         """The deadline of *seconds* is over."""
+        hint = "give timeout= more seconds, send less at a time, or look at the endpoint's log"
+        if self.subject:
+            hint = "give timeout= more seconds, or look at the network"
         return errors.ServingTimeout(
             f"no answer from {self.what} within {seconds:g} s",
-            hint="give timeout= more seconds, send less at a time, or look at the endpoint's log",
+            hint=hint,
             endpoint_name=self.endpoint_name,
         )
 
@@ -175,6 +185,10 @@ def _of_answer(response: Mapping[str, Any], context: Context) -> Failure:
         settings = context.settings
         hint = f"see what is deployed: invoke smoke --env {settings.env}" if settings.env else None
         return Failure(errors.EndpointNotFound(message, hint=hint, **details), "never")
+    if code in ("NoSuchBucket", "NoSuchKey", "404"):
+        missing = errors.InvalidRequest(f"{context.what} is not there: {message}", **details)
+        missing.not_there = code != "NoSuchBucket"
+        return Failure(missing, "never")
     if status == 429:
         return _throttled(f"{context.what} is throttled: {message}", details, after)
     if status >= 500:

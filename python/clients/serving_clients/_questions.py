@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from serving_clients import _bulk, _settings, _wire
 from serving_clients._bulk import Batch, OnError
@@ -13,9 +13,12 @@ from serving_clients._deadline import Deadline, DeadlineGroup, start
 from serving_clients.errors import InvalidRequest, ServingError
 from serving_contracts import limits, media_types
 from serving_contracts.errors import InvalidInput
-from serving_contracts.tasks import Task, find_task
+from serving_contracts.tasks import MEDIA_TASKS, MediaTask, Task, find_media_task, find_task
 
 Answer = TypeVar("Answer")
+
+WAYS: Final = {"segmentation": "segment(path)"}
+"""How a media task is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,22 @@ class Target:
 
 def task_called(name: str) -> Task[Any, Any]:
     """The task *name*; raises InvalidRequest that lists the known ones."""
+    if name in MEDIA_TASKS:
+        raise InvalidRequest(
+            f"the task {name!r} takes files, and answers later",
+            field="task",
+            hint=f"see session.{WAYS[name]}",
+        )
     try:
         return find_task(name)
+    except InvalidInput as error:
+        raise InvalidRequest(error.message, field=error.field, hint=error.hint) from None
+
+
+def media_task_called(name: str) -> MediaTask[Any, Any]:
+    """The media task *name*; raises InvalidRequest that lists the known ones."""
+    try:
+        return find_media_task(name)
     except InvalidInput as error:
         raise InvalidRequest(error.message, field=error.field, hint=error.hint) from None
 

@@ -18,6 +18,9 @@ LOCAL: Final = "local"
 LOCAL_REGION: Final = "ap-northeast-2"
 LOCAL_PORT: Final = 4570
 DEFAULT_TIMEOUT: Final = limits.REALTIME_TIMEOUT_SECONDS + 10.0  # so that AWS's own time-out is heard of
+DEFAULT_JOB_TIMEOUT: Final = 1800.0
+"""Seconds to wait for a job: one that runs for the 15 minutes that AWS allows unless told otherwise, on an
+endpoint that first has to start an instance."""
 DEFAULT_CONCURRENCY: Final = 16
 
 

@@ -22,12 +22,11 @@ from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from serving_clients._deadline import ACTIVE, Deadline, DeadlinePassed
+from serving_clients._deadline import ACTIVE, LOOK_UP_SECONDS, Deadline, DeadlinePassed
 from serving_clients._settings import is_loopback
 
 CONNECT_SECONDS: Final = 5.0  # a host that drops packets is found out and tried again within the deadline
 POOL_CONNECTIONS: Final = 320  # the most that a session has in flight: 256 bulk requests and 64 awaited calls
-LOOK_UP_SECONDS: Final = 0.5
 
 
 class TransportError(Exception):

@@ -10,7 +10,7 @@ import orjson
 
 from serving_clients.errors import InvalidRequest, ModelFailed
 from serving_contracts.errors import InvalidInput
-from serving_contracts.tasks import Task
+from serving_contracts.tasks import MediaTask, Task
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -82,7 +82,7 @@ def decode(task: Task[Any, Answer], answer: bytes, count: int, endpoint_name: st
     return [decode_one(task, line, endpoint_name) for line in lines]
 
 
-def decode_one(task: Task[Any, Answer], answer: bytes, endpoint_name: str) -> Answer:
+def decode_one(task: Task[Any, Answer] | MediaTask[Any, Answer], answer: bytes, endpoint_name: str) -> Answer:
     """One answer out of one JSON object; raises ModelFailed where that is not what it is."""
     try:
         return task.parse_answer(orjson.loads(answer))

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, overload
 
 from serving_clients import _settings
 from serving_clients._async_core import Threads
+from serving_clients._jobs_of_async_session import JobsOfAsyncSession
 from serving_clients.async_endpoint import AsyncEndpointClient
 from serving_clients.session import Session, connect
 from serving_contracts.catalog import Catalog
@@ -47,8 +48,10 @@ async def aconnect(
     return AsyncSession(session, threads)
 
 
-class AsyncSession:
+class AsyncSession(JobsOfAsyncSession):
     """The asynchronous twin of :class:`Session`: the same names, awaited. Made by aconnect()."""
+
+    _twin: Session
 
     def __init__(self, twin: Session, threads: Threads) -> None:
         self._twin = twin
@@ -157,7 +160,7 @@ class AsyncSession:
         return self.endpoint(task, endpoint).predict(task, items, on_error=on_error, timeout=timeout)
 
     async def close(self) -> None:
-        """Let go of connections and threads; later calls raise ServingError."""
+        """Let go of connections and threads; later calls, and whoever waits for a job, get a ServingError."""
         self._twin.close()
         self._threads.close()
 

@@ -8,6 +8,8 @@
     ├── Throttled         (RuntimeError)     too many requests, and still after every retry
     ├── Unavailable       (ConnectionError)  nothing could be reached, or nobody there could answer
     ├── ModelFailed       (RuntimeError)     the container answered that it failed, or not what the task says
+    ├── JobFailed         (RuntimeError)     a job ended without an answer; carries what was said of it
+    ├── JobExpired        (RuntimeError)     it waited longer in the queue than it may: it was never run
     ├── AccessDenied      (PermissionError)  no credentials, or not allowed
     ├── EndpointNotFound  (LookupError)      no such endpoint, or none that serves the task
     ├── CatalogNotFound   (LookupError)      nothing is deployed under that environment
@@ -31,7 +33,8 @@ class ServingError(Exception):
 
     message: what happened. hint: what to do next, or None. endpoint_name: the endpoint that was called.
     attempts: how many times it was tried (0: it was never sent). request_id: AWS's, for a support case.
-    log_stream_arn: where the container's log is, where AWS named it.
+    log_stream_arn: where the container's log is, where AWS named it. accepted: the ids of the jobs that the
+    same call had submitted when this came in between; each can be waited for with ``session.job(id)``.
     """
 
     about_size: bool = False
@@ -56,6 +59,7 @@ class ServingError(Exception):
         self.attempts = attempts
         self.request_id = request_id
         self.log_stream_arn = log_stream_arn
+        self.accepted: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         tries = f", after {self.attempts} attempts" if self.attempts > 1 else ""
@@ -75,6 +79,9 @@ class InvalidRequest(ServingError, ValueError):
     field: the JSON field, or None. item: index of the item in the caller's list or iterable, from 0; None for
     a single call. line: the same, counted from 1, as in a JSON Lines file.
     """
+
+    not_there: bool = False
+    """Whether what it asked S3 for does not exist."""
 
     def __init__(
         self, message: str, *, field: str | None = None, item: int | None = None, **details: Any
@@ -117,6 +124,61 @@ class ModelFailed(ServingError, RuntimeError):
         super().__init__(message, **details)
         self.original_status = original_status
         self.item = item
+
+
+class JobFailed(ServingError, RuntimeError):
+    """A job ended without an answer. Submitting it again helps only where the cause passes.
+
+    job_id, inference_id: which job. reason: SageMaker's own sentence, where a notice brought one.
+    failure_location: the S3 object that says why, where the endpoint writes one. original_message: what the
+    container said. original_status: its HTTP status. code, field: of this platform's containers (see
+    docs/errors.md): ``InvalidInput`` is the file's fault, ``ModelFailed`` the model's.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        job_id: str = "",
+        inference_id: str = "",
+        reason: str | None = None,
+        failure_location: str | None = None,
+        original_message: str | None = None,
+        original_status: int | None = None,
+        code: str | None = None,
+        field: str | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message, **details)
+        self.job_id = job_id
+        self.inference_id = inference_id
+        self.reason = reason
+        self.failure_location = failure_location
+        self.original_message = original_message
+        self.original_status = original_status
+        self.code = code
+        self.field = field
+
+
+class JobExpired(ServingError, RuntimeError):
+    """A job waited in the queue for longer than ``ttl_seconds``, so it was never run.
+
+    job_id, inference_id: which job. reason: SageMaker's own sentence, where a notice brought one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        job_id: str = "",
+        inference_id: str = "",
+        reason: str | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(message, **details)
+        self.job_id = job_id
+        self.inference_id = inference_id
+        self.reason = reason
 
 
 class AccessDenied(ServingError, PermissionError):

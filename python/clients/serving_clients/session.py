@@ -5,28 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Final, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 from serving_clients import _settings
 from serving_clients._connection import Connection
 from serving_clients._deadline import start
+from serving_clients._jobs_of_session import JobsOfSession
 from serving_clients._questions import Target, task_called
+from serving_clients._routes import MAX_BYTES, choose
 from serving_clients.endpoint import EndpointClient
-from serving_clients.errors import EndpointNotFound, InvalidCatalog
+from serving_clients.errors import InvalidCatalog
+from serving_clients.jobs_client import JobsClient
 from serving_contracts import catalog as catalogs
-from serving_contracts import limits
-from serving_contracts.catalog import Catalog, Route
+from serving_contracts.catalog import Catalog
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import DEFAULT_MAX_SENTENCES
 from serving_contracts.sentiment import Sentiment
 from serving_contracts.similarity import Similarity
 from serving_contracts.summarization import Summary
-
-MAX_BYTES: Final = {
-    "multi_container": limits.REALTIME_PAYLOAD_BYTES_SAFE,
-    "serverless": limits.SERVERLESS_PAYLOAD_BYTES,
-}
-"""The patterns that answer at once under InvokeEndpoint, and how large one request may be."""
 
 
 def connect(
@@ -68,7 +64,7 @@ def connect(
     return session
 
 
-class Session:
+class Session(JobsOfSession):
     """Typed answers from whatever the environment serves. Thread-safe; a context manager. Made by connect().
 
     Every task method takes ``endpoint=``: the catalog's name of an endpoint (``korean-nlp``), or with a
@@ -82,6 +78,7 @@ class Session:
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
         self._clients: dict[tuple[str, str | None], EndpointClient] = {}
+        self._jobs_clients: dict[tuple[str, str | None], JobsClient] = {}
 
     @property
     def environment(self) -> str:
@@ -109,12 +106,13 @@ class Session:
         with self._lock:
             self._catalog = catalog
             self._clients.clear()
+            self._jobs_clients.clear()
         return catalog
 
     def endpoint(self, task: str, endpoint: str | None = None) -> EndpointClient:
         """The client of the endpoint that serves *task*; raises EndpointNotFound with what there is."""
         task_called(task)
-        route = _choose(self.catalog, task, endpoint)
+        route = choose(self.catalog, task, endpoint, MAX_BYTES)
         key = (route.endpoint_name, route.target_container)
         with self._lock:
             if key not in self._clients:
@@ -205,7 +203,7 @@ class Session:
         return self.endpoint(task, endpoint).predict(task, items, on_error=on_error, timeout=timeout)
 
     def close(self) -> None:
-        """Let go of connections and threads; later calls raise ServingError."""
+        """Let go of connections and threads; later calls, and whoever waits for a job, get a ServingError."""
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -219,33 +217,3 @@ class Session:
     def __repr__(self) -> str:
         settings = self._connection.settings
         return f"Session(env={settings.env!r}, endpoint_url={settings.endpoint_url!r})"
-
-
-def _choose(catalog: Catalog, task: str, wanted: str | None) -> Route:
-    """Where to ask *task*; *wanted* is ``<endpoint>`` or ``<endpoint>/<container>`` or None."""
-    routes = catalog.routes(task)
-    environment = catalog.environment
-    if wanted is not None:
-        name, _, container = wanted.partition("/")
-        if name not in catalog.endpoints:
-            known = ", ".join(sorted(catalog.endpoints)) or "none"
-            raise EndpointNotFound(
-                f"the environment {environment!r} has no endpoint {name!r}", hint=f"it has: {known}"
-            )
-        routes = tuple(
-            r for r in routes if r.endpoint == name and (not container or r.target_container == container)
-        )
-    if not routes:
-        of = f"the endpoint {wanted!r}" if wanted else f"the environment {environment!r}"
-        served = ", ".join(catalog.tasks) or "nothing"
-        raise EndpointNotFound(
-            f"{of} does not serve the task {task!r}",
-            hint=f"it serves: {served}; terraform/envs/{environment}/terraform.tfvars says what",
-        )
-    for route in routes:
-        if route.pattern in MAX_BYTES:
-            return route
-    raise EndpointNotFound(
-        f"the task {task!r} is served by {routes[0].endpoint!r} only, of the pattern {routes[0].pattern!r}",
-        hint="this version of serving-clients calls real-time and serverless endpoints; upgrade it",
-    )

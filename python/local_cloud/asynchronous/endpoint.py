@@ -158,6 +158,8 @@ class AsyncEndpoint:
 
     def _settle(self, request: AsyncRequest, outcome: Answer | Failure) -> None:
         async def complete() -> None:
+            # The place is free: let the next request go to it before this one's answer is dealt with.
+            await asyncio.sleep(0)
             try:
                 await self._completion.complete(request, outcome)
             finally:

@@ -33,13 +33,15 @@ class Location:
 
 def parse(url: str) -> Location:
     """The location that ``url`` names. Raises InvalidLocation."""
-    parts = urlsplit(url, allow_fragments=False)
-    host, path = parts.netloc, parts.path.removeprefix("/")
-    if parts.scheme == "s3" and host:
+    scheme, _, rest = url.partition("://")
+    if scheme == "s3":
         # Everything after the bucket is the key, as it stands: S3 allows "?" and "%" in keys.
-        return Location(host, url.removeprefix("s3://").partition("/")[2])
-    if parts.scheme == "https":
-        path = unquote(path)
+        bucket, _, key = rest.partition("/")
+        if bucket:
+            return Location(bucket, key)
+    if scheme == "https":
+        parts = urlsplit(url, allow_fragments=False)
+        host, path = parts.netloc, unquote(parts.path.removeprefix("/"))
         if (virtual := _VIRTUAL_HOST.fullmatch(host)) is not None:
             return Location(virtual["bucket"], path)
         if _PATH_HOST.fullmatch(host) and path:

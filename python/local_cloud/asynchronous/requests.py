@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from serving_contracts.limits import ASYNC_INVOCATION_TIMEOUT_SECONDS, ASYNC_REQUEST_TTL_SECONDS
-
-_NOT_IN_JSON: Final = ("seq", "crashes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +68,13 @@ class AsyncRequest:
 
     def dump(self) -> str:
         """What does not change about it, as JSON for :meth:`load`."""
-        members = asdict(self)
-        for name in _NOT_IN_JSON:
-            del members[name]
-        return json.dumps(members)
+        return json.dumps({name: getattr(self, name) for name in _LASTING})
 
     @classmethod
     def load(cls, text: str, *, seq: int, crashes: int) -> AsyncRequest:
         """The request that ``dump`` wrote."""
         return cls(**json.loads(text), seq=seq, crashes=crashes)
+
+
+_LASTING: Final = tuple(field.name for field in fields(AsyncRequest) if field.name not in ("seq", "crashes"))
+"""What does not change about a request."""

@@ -50,9 +50,7 @@ def watched_by(alarm: Any, account: str) -> Watched:
     return Watched({"m": MetricStatistic(metric, statistic, alarm.unit)}, int(alarm.period))
 
 
-def change_state(
-    alarm: Any, state: State, reason: str, reason_data: str | None, now: datetime, *, evaluated: bool = True
-) -> None:
+def change_state(alarm: Any, state: State, reason: str, reason_data: str | None, now: datetime) -> None:
     """Sets the alarm's state and adds a StateUpdate to its history. ``now`` as moto keeps moments: in UTC,
     without its zone."""
     before = {
@@ -71,7 +69,7 @@ def change_state(
         now,
         "StateUpdate",
         f"Alarm updated from {alarm.state_value} to {state}",
-        {"version": "1.0", "oldState": before, "newState": after, "byEvaluation": evaluated},
+        {"version": "1.0", "oldState": before, "newState": after},
     )
     # Last: another thread that sees the new state finds its reason too.
     alarm.state_value = str(state)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import warnings
 
+from PIL import ImageFile
+
 
 def prepare() -> None:
     """Import gluoncv quietly and take MXNet's ``box_encode`` operator out of its sight.
@@ -16,11 +18,15 @@ def prepare() -> None:
     in front of the feature map, so that the same image gets different answers, or a crash.  Without
     ``box_encode`` gluoncv pools every region on every level and picks the right one afterwards: valid
     indices only, at a small cost.  What is lost is a faster encoder that only training uses.
+
+    A data set's module of gluoncv's also tells Pillow, for the whole process, to take truncated pictures for
+    whole ones; that is taken back.
     """
     with warnings.catch_warnings():
         # NumPy's aliases (np.bool) that both packages use, and advice about packages that are not needed.
         warnings.simplefilter("ignore")
         import gluoncv  # noqa: F401
         import mxnet as mx
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     for module in (mx.nd.contrib, mx.sym.contrib):
         module.__dict__.pop("box_encode", None)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from instance_segmentation.drawing import Found, draw
@@ -93,26 +92,35 @@ class SegmentationModel:
         tensor = self._segmenter.preprocess(sample)
         seen_at = (tensor.shape[2], tensor.shape[3])
         instances = self._segmenter.infer(tensor).to_image(seen_at, (height, width))
-        instances = instances.above(options.score_threshold).chosen(np.s_[: options.max_objects])
-        return [
-            Found(
-                kind=int(kind),
-                label=self._segmenter.classes[kind],
-                score=round(float(score), 4),
-                box=tuple(round(float(edge), 2) for edge in box),  # type: ignore[arg-type]
-                patch=enlarge(mask, box, height, width),
-            )
-            for kind, score, box, mask in zip(
-                instances.ids, instances.scores, instances.boxes, instances.masks, strict=True
-            )
-        ]
+        instances = instances.above(options.score_threshold)
+        objects: list[Found] = []
+        for kind, score, box, mask in zip(
+            instances.ids, instances.scores, instances.boxes, instances.masks, strict=True
+        ):
+            if len(objects) == options.max_objects:
+                break
+            patch = enlarge(mask, box, height, width)
+            if patch.pixels.any():  # else there is nothing to show for it
+                left, top, right, bottom = (round(float(edge), 2) for edge in box)
+                label = self._segmenter.classes[kind]
+                place = (left, top, right, bottom)
+                objects.append(Found(int(kind), label, round(float(score), 4), place, patch))
+        return objects
 
 
 def load(model_dir: Path, threads: int) -> SegmentationModel:
     """Load the network under `model_dir` and run it once, so that the first request finds it warm."""
     from instance_segmentation.segmenter import load as load_segmenter
 
-    return SegmentationModel(load_segmenter(model_dir / "weights"), threads)
+    try:
+        segmenter = load_segmenter(model_dir / "weights")
+    except OSError as error:
+        if "libgomp" not in str(error):
+            raise
+        raise OSError(
+            f"{error}. MXNet needs the system's OpenMP library; install it (Debian, Ubuntu: libgomp1)"
+        ) from error
+    return SegmentationModel(segmenter, threads)
 
 
 def _answer_type(request: MediaRequest, what: str, offered: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ def check_size(width: int, height: int, what: str = "picture") -> None:
         raise InvalidInput(f"the {what} is empty: {width} × {height} pixels")
     if width * height > MAX_PICTURE_PIXELS:
         raise InvalidInput(
-            f"the {what} has {width:,} × {height:,} pixels; at most {MAX_PICTURE_PIXELS:,} are unpacked",
+            f"the {what} has {width} × {height} pixels; at most {MAX_PICTURE_PIXELS:,} are unpacked",
             hint="make it smaller: the model looks at no more than a few hundred thousand of them",
         )
 
@@ -131,7 +131,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         image = Image.open(path, formats=_FORMATS)
     except UnidentifiedImageError:
         raise InvalidInput(
-            "the file is no picture that can be read",
+            "the file is no image that can be read",
             hint="send a whole JPEG, PNG or WebP file, or an array in NumPy's npy format",
         ) from None
     except MemoryError:
@@ -155,7 +155,7 @@ def _damage_explained() -> Iterator[None]:
 
 def _damaged(error: Exception) -> InvalidInput:
     return InvalidInput(
-        f"the picture is damaged or cut off: {error}",
+        f"the picture is truncated or damaged: {error}",
         hint="was it uploaded whole? open and save it again, or send another",
     )
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from instance_segmentation.masks import enlarge
 from instance_segmentation.network import build_demo_network, build_zoo_network
 
 DEMO = "demo"
@@ -126,32 +127,14 @@ class Segmenter:
 
 
 def paste_masks(
-    masks: NDArray[np.float32], boxes: NDArray[np.float32], height: int, width: int, threshold: float = 0.5
+    masks: NDArray[np.float32], boxes: NDArray[np.float32], height: int, width: int
 ) -> NDArray[np.bool_]:
     """Masks of boxes, (n, m, m), enlarged onto the image their boxes lie in, (n, height, width)."""
     full = np.zeros((len(masks), height, width), np.bool_)
-    for target, mask, (left, top, right, bottom) in zip(full, masks, boxes, strict=True):
-        first_row, last_row = max(0, int(np.floor(top))), min(height, int(np.ceil(bottom)))
-        first_column, last_column = max(0, int(np.floor(left))), min(width, int(np.ceil(right)))
-        if first_row >= last_row or first_column >= last_column:
-            continue
-        size = len(mask)
-        # Centres of the image's pixels in cells of the mask.
-        rows = (np.arange(first_row, last_row) + 0.5 - top) / max(bottom - top, 1e-6) * size - 0.5
-        columns = (np.arange(first_column, last_column) + 0.5 - left) / max(right - left, 1e-6) * size - 0.5
-        values = _interpolated(_interpolated(mask, rows).T, columns).T
-        target[first_row:last_row, first_column:last_column] = values >= threshold
+    for target, mask, box in zip(full, masks, boxes, strict=True):
+        patch = enlarge(mask, box, height, width)
+        target[patch.window] = patch.pixels
     return full
-
-
-def _interpolated(values: NDArray[np.float32], positions: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Rows of `values` at fractional positions; outside, the outermost row."""
-    inside = np.clip(positions, 0, len(values) - 1).astype(np.float32)
-    lower = np.minimum(inside.astype(np.int64), max(len(values) - 2, 0))
-    upper = np.minimum(lower + 1, len(values) - 1)
-    weight = (inside - lower)[:, None]
-    mixed: NDArray[np.float32] = values[lower] + weight * (values[upper] - values[lower])
-    return mixed
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from instance_segmentation.pictures import Pixels, check_size
@@ -154,9 +155,8 @@ class VideoWriter:
     def __init__(self, path: Path, width: int, height: int, rate: Fraction, threads: int) -> None:
         name = next(codec for codec in _CODECS if codec in av.codecs_available)
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
-        self._stream: Any = self._container.add_stream(
-            name, rate=rate.limit_denominator(1001), options=_CODECS[name]
-        )
+        rate = rate.limit_denominator(1001)
+        self._stream = cast(VideoStream, self._container.add_stream(name, rate=rate, options=_CODECS[name]))
         # Colour has half the resolution, so both must be even.
         self._stream.width, self._stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
         self._stream.pix_fmt = "yuv420p"

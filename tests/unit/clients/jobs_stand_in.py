@@ -54,10 +54,10 @@ class Endpoint:
         self.runtime = runtime
         self.bucket = f"data-{uuid.uuid4()}"
         self.prefix = f"async/{NAME}/"
-        options = {"endpoint_url": runtime.moto_url, "region_name": REGION}
-        self.s3 = boto3.client("s3", **options)
-        self.sqs = boto3.client("sqs", **options)
-        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.s3: Any = boto3.client("s3", endpoint_url=runtime.moto_url, region_name=REGION)
+        self.sqs: Any = boto3.client("sqs", endpoint_url=runtime.url, region_name=REGION)
+        where: Any = {"LocationConstraint": REGION}
+        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=where)
         self.queue_url: str | None = None
         if queue:
             url = self.sqs.create_queue(QueueName=self.bucket)["QueueUrl"]

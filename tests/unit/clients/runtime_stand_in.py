@@ -99,6 +99,7 @@ class Runtime:
         self.in_flight = 0
         self.most_in_flight = 0
         self.lock = threading.Lock()
+        self.one_at_a_time = threading.Lock()
         self.came_in = threading.Condition(self.lock)
         self.server = _Server(("127.0.0.1", 0), Handler)
         self.server.runtime = self  # type: ignore[attr-defined]
@@ -145,6 +146,9 @@ class Handler(BaseHTTPRequestHandler):
             faults = list(runtime.faults)
         try:
             reply = next((answer for fault in faults if (answer := fault(call))), None)
+            if reply is None and service == "SQS" and operation != "ReceiveMessage":
+                with runtime.one_at_a_time:  # moto loses what is sent while something is deleted
+                    reply = self.ask_moto(body)
             self.reply(reply or self.ask_moto(body))
         except (_Drop, OSError):
             self.close_connection = True

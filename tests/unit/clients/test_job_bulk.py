@@ -166,7 +166,7 @@ def test_what_is_new_or_changed_or_asked_differently_is_submitted(
 
 
 def test_the_same_file_twice_is_two_jobs(jobs: Session, endpoint: Endpoint, tmp_path: Path) -> None:
-    items = [JPEG, JPEG, "s3://bucket/a.jpg", "s3://bucket/a.jpg"]
+    items: list[bytes | str] = [JPEG, JPEG, "s3://bucket/a.jpg", "s3://bucket/a.jpg"]
     first = jobs.segment(items, journal=tmp_path / "jobs.jsonl")
     assert len(set(first)) == 4
     assert jobs.segment(items, journal=tmp_path / "jobs.jsonl") == first

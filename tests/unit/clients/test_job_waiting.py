@@ -248,7 +248,7 @@ def test_looks_grow_rarer_up_to_a_bound_and_are_spread() -> None:
 
 def sqs_fails(code: str) -> Any:
     def fault(call: AwsCall) -> Reply | None:
-        if not call.operation.startswith("sqs."):
+        if not call.operation.startswith("sqs.") or call.operation == "sqs.SendMessage":
             return None
         return Reply(json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": "no"}).encode(), 400)
 
@@ -275,7 +275,7 @@ def test_a_queue_that_cannot_be_read_is_told_once_and_s3_is_polled(
 def test_a_queue_that_stays_away_for_a_while_costs_nothing(
     jobs: Session, endpoint: Endpoint, runtime: Runtime
 ) -> None:
-    runtime.faults.append(lambda call: Reply(b"{}", 503) if call.operation.startswith("sqs.") else None)
+    runtime.faults.append(lambda call: Reply(b"{}", 503) if call.operation == "sqs.ReceiveMessage" else None)
     job = jobs.segment(JPEG)
     endpoint.finish(endpoint.requests[0])
     assert job.result(timeout=20) == ANSWER

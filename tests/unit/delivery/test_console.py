@@ -70,7 +70,7 @@ def test_a_status_is_told_as_a_tree() -> None:
         "pid": 1,
         "time_scale": 60.0,
         "endpoints": [
-            {"name": "e", "status": "InService", "variants": [variant], "asynchronous": queue},
+            {"name": "e", "status": "InService", "variants": [variant], "async_queue": queue},
             {"name": "f", "status": "InService", "variants": []},
         ],
     }

@@ -326,6 +326,15 @@ async def test_a_policy_put_again_keeps_its_arn_and_its_alarms(world: World) -> 
     assert await world.minute(3, Backlog=9) == 2
 
 
+async def test_a_step_policy_put_again_leaves_the_alarms_that_call_it_alone(world: World) -> None:
+    world.account.register(0, 9)
+    first = world.account.step(adjustment=1)
+    alarm = world.account.alarm(alarm_actions=[first.policy_arn])
+    first.alarms = [alarm]  # as DescribeScalingPolicies shows them
+    assert world.account.step(adjustment=3).policy_arn == first.policy_arn
+    assert await world.minute(Backlog=1) == 4
+
+
 async def test_alarms_go_with_their_policy_and_policies_with_their_target(world: World) -> None:
     world.account.register(0, 9)
     world.account.track(name="one")

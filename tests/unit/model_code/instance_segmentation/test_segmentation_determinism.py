@@ -59,3 +59,12 @@ def test_without_compat_they_differ_or_the_process_crashes() -> None:
     done = run("without", "hybrid")
     assert done.returncode < 0 or "largest difference" in done.stdout, done.stderr
     assert "largest difference 0.0\n" not in done.stdout
+
+
+def test_truncated_pictures_are_refused_although_gluoncv_lets_pillow_take_them() -> None:
+    program = (
+        "from instance_segmentation import compat; compat.prepare(); "
+        "from PIL import ImageFile; print(ImageFile.LOAD_TRUNCATED_IMAGES)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False"], done.stderr

@@ -153,7 +153,7 @@ def test_an_array_of_too_many_pixels_is_refused_unread(tmp_path: Path) -> None:
     np.lib.format.open_memmap(
         path, mode="w+", dtype=np.uint8, shape=(20_000, 20_000)
     ).flush()  # a hole on disk
-    with pytest.raises(InvalidInput, match=r"20,000 × 20,000 pixels; at most 50,000,000"):
+    with pytest.raises(InvalidInput, match=r"20000 × 20000 pixels; at most 50,000,000"):
         Picture(path, "application/x-npy")
 
 
@@ -189,7 +189,7 @@ def webp_of(width: int, height: int) -> bytes:
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path: Path, make: Any) -> None:
     path = tmp_path / "body"
     path.write_bytes(make(20_000, 20_000))
-    with pytest.raises(InvalidInput, match=r"20,000 × 20,000 pixels; at most 50,000,000") as caught:
+    with pytest.raises(InvalidInput, match=r"20000 × 20000 pixels; at most 50,000,000") as caught:
         Picture(path, "image/png")
     assert caught.value.hint
 
@@ -209,7 +209,7 @@ def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path, kind: str, share: 
     Image.fromarray(noise).save(path, kind)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(InvalidInput, match=r"damaged|cut off|no picture"):
+    with pytest.raises(InvalidInput, match=r"truncated|damaged|no image"):
         Picture(path, TYPES[kind]).pixels()
 
 
@@ -217,7 +217,7 @@ def test_a_picture_that_is_cut_off_is_refused(tmp_path: Path, kind: str, share: 
 def test_what_is_no_picture_is_refused_with_what_to_send(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "body"
     path.write_bytes(body)
-    with pytest.raises(InvalidInput, match="no picture that can be read") as caught:
+    with pytest.raises(InvalidInput, match="no image that can be read") as caught:
         Picture(path, "image/png")
     assert "JPEG, PNG or WebP" in (caught.value.hint or "")
 
