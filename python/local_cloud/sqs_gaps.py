@@ -1,4 +1,4 @@
-"""Where moto's SQS is too slow for a queue of notices that nobody empties for a while."""
+"""Where moto's SQS is too slow for a queue of notices that nobody empties for a while, or loses one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,26 @@ _sending = threading.local()
 
 
 def mend() -> None:
+    """Both mends."""
+    _mend_deleting()
+    _mend_counting()
+
+
+def _mend_deleting() -> None:
+    """Deleting a message. moto puts a new list in place of the old one, and what another thread sends
+    meanwhile goes into the old one: lost. It locks while it sends; so it does now while it deletes."""
+    from moto.sqs.models import Queue
+
+    delete = Queue.delete_message
+
+    def delete_message(self: Any, receipt_handle: str) -> None:
+        with self._messages_lock:
+            delete(self, receipt_handle)
+
+    patch(Queue, delete_message)
+
+
+def _mend_counting() -> None:
     """Counting the messages of a queue. moto does so three times for each message that is sent, only to
     forget the figures, and asks the clock twice for each message that it counts: with a thousand of them,
     sending one more takes tens of milliseconds."""

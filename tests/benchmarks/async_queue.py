@@ -1,8 +1,9 @@
-"""What the queue of an asynchronous endpoint costs: the same small requests through it and past it, in one run.
+"""What the queue of an asynchronous endpoint costs: the same small requests through it and past it.
 
-Past it: as many connections as the endpoint has places, each sending its next request when the answer is there,
-straight to the container. Through it: every request is submitted to the gateway, its body lies in S3, its answer
-goes to S3 and, unless told otherwise, a notice to SNS and SQS; the clock runs until the last one has ended.
+Past it: as many connections as the endpoint has places, each sending its next request when the answer is
+there, straight to the container. Through it: every request is submitted to the gateway, its body lies in S3,
+its answer goes to S3 and, unless told otherwise, a notice to SNS and SQS; the clock runs until the last has
+ended.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from cloud_under_test import Cloud, production_variant, push_toy_image, unique  
 from local_cloud import lifecycle  # noqa: E402
 
 BUCKET = "async-benchmark"
-SUBMITTERS = 4
+SUBMITTERS = 2
 DEADLINE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Requests a second, a figure a round; ``ratio`` is the median through the queue by the median past it."""
+    """Requests a second, a figure a round; ``ratio`` is the queue's median by that of the direct way."""
 
     direct: list[float]
     queued: list[float]
@@ -45,7 +46,7 @@ class Overhead:
 
 
 def measure(
-    *, jobs: int = 500, concurrency: int = 4, work_s: float = 0.02, rounds: int = 3, notices: bool = True
+    *, jobs: int = 500, concurrency: int = 4, work_s: float = 0.05, rounds: int = 3, notices: bool = True
 ) -> Overhead:
     """Rounds of both ways, taking turns, so that both see the same machine.
 

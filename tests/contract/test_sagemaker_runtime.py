@@ -152,8 +152,10 @@ def test_a_stream_that_cannot_begin_is_an_ordinary_error(cloud: Cloud, direct_en
     assert refused.value.response["OriginalStatusCode"] == 400
 
 
-def test_an_asynchronous_invocation_is_refused_at_once(cloud: Cloud, direct_endpoint: str) -> None:
-    with pytest.raises(ClientError, match="InvokeEndpointAsync"):
+def test_an_asynchronous_invocation_of_a_real_time_endpoint_is_a_validation_error(
+    cloud: Cloud, direct_endpoint: str
+) -> None:
+    with pytest.raises(ClientError, match=r"ValidationError.*is not asynchronous: it takes InvokeEndpoint"):
         cloud.client("sagemaker-runtime").invoke_endpoint_async(
             EndpointName=direct_endpoint, InputLocation="s3://bucket/input"
         )

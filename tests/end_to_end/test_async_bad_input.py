@@ -153,7 +153,8 @@ def test_a_model_that_runs_over_time_is_given_up_and_the_next_request_is_answere
     deployment: Deployment,
 ) -> None:
     handler = SCORES_ITS_TEXT.replace(
-        "        time.sleep(", "        time.sleep(3 if requests[0].text == '3000' else 0)\n        time.sleep("
+        "        time.sleep(",
+        "        time.sleep(3 if requests[0].text == '3000' else 0)\n        time.sleep(",
     )
     endpoint = make_async_endpoint(deployment, handler)
     try:

@@ -17,8 +17,8 @@ SHOWN_CHARACTERS: Final = 1000
 
 _WRAPPED: Final = re.compile(r'with message "(.*?)"\.?(?: See |$)', re.DOTALL)
 _STATUS: Final = re.compile(r"Received (?:client|server) error \((\d+)\)")
-_EXPIRED: Final = re.compile(r"\bexpired\b|RequestTTLSeconds|time.to.live", re.IGNORECASE)
-_TIMED_OUT: Final = "invocation timed out"
+_EXPIRED: Final = re.compile(r"RequestTTLSeconds|\brequest\b.{0,40}\bexpired\b", re.IGNORECASE)
+_TIMED_OUT: Final = re.compile(r"InvocationTimeoutSeconds|invocation timed out", re.IGNORECASE)
 _NO_INPUT: Final = re.compile(r"download|NoSuchKey|does not exist|Access ?Denied", re.IGNORECASE)
 
 
@@ -31,18 +31,21 @@ class _Said:
     error: ContainerError | None
 
 
-def is_expiry(text: str | None) -> bool:
-    """Whether a failure's text says that the request waited too long (and was not said by a container)."""
-    return bool(
-        text and _EXPIRED.search(text) and not _STATUS.search(text) and ContainerError.parse(text) is None
-    )
+def is_expiry(*texts: str | None) -> bool:
+    """Whether what was said of a failure is that the request waited too long, and not by a container."""
+    said = [text for text in texts if text]
+    if any(_STATUS.search(text) or _container_error(text) for text in said):
+        return False
+    return any(_EXPIRED.search(text) for text in said)
 
 
 def ended(ref: JobRef, reason: str | None, left: bytes | None) -> JobFailed | JobExpired:
     """The error of a job. reason: of its notice. left: what lies at the failure location, if anything."""
-    said = _read(reason, left)
-    if is_expiry(reason) or (left is not None and is_expiry(_shown(left))):
-        return expired(ref, reason or said.text)
+    text = _shown(left) if left is not None else None
+    reason = reason or _reason_in(text)
+    if is_expiry(reason, text):
+        return expired(ref, reason)
+    said = _read(reason, text)
     error = said.error
     about = f"field {error.field!r}: " if error is not None and error.field else ""
     return JobFailed(
@@ -52,7 +55,7 @@ def ended(ref: JobRef, reason: str | None, left: bytes | None) -> JobFailed | Jo
         inference_id=ref.inference_id,
         reason=reason,
         failure_location=ref.failure if left is not None else None,
-        original_message=_shown(left) if left is not None else None,
+        original_message=None if _reason_in(text) else text,
         original_status=said.status,
         code=error.code if error else None,
         field=error.field if error else None,
@@ -86,8 +89,19 @@ def answer_gone(ref: JobRef) -> JobFailed:
     )
 
 
-def _read(reason: str | None, left: bytes | None) -> _Said:
-    texts = [text for text in (_shown(left) if left is not None else None, reason) if text]
+def _reason_in(text: str | None) -> str | None:
+    """SageMaker's sentence, where it is what the failure object holds instead of a container's answer."""
+    try:
+        reason = json.loads(text or "").get("failureReason")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return reason if isinstance(reason, str) and reason else None
+
+
+def _read(reason: str | None, original: str | None) -> _Said:
+    if _reason_in(original):
+        original = None
+    texts = [text for text in (original, reason) if text]
     status = next((int(found[1]) for text in texts if (found := _STATUS.search(text))), None)
     for text in texts:
         if error := _container_error(text):
@@ -108,7 +122,7 @@ def _container_error(text: str) -> ContainerError | None:
 
 
 def _next_step(ref: JobRef, said: _Said) -> str:
-    if _TIMED_OUT in said.text or (said.error is not None and said.error.code == "DeadlineExceeded"):
+    if _TIMED_OUT.search(said.text) or (said.error is not None and said.error.code == "DeadlineExceeded"):
         return "give invocation_timeout_seconds= more (up to 3600), or ask for less"
     if said.status is None and _NO_INPUT.search(said.text):
         return f"the endpoint's role must be able to read {ref.input}"

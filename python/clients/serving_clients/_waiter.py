@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 from weakref import WeakValueDictionary
 
-from serving_clients._deadline import Deadline
+from serving_clients._deadline import Deadline, DeadlineGroup
 from serving_clients._job_ref import JobRef
 from serving_clients._notices import Notice, NoticeReader
 from serving_clients._storage import Location, is_there
@@ -87,6 +87,7 @@ class Waiter:
         self._by_request: WeakValueDictionary[tuple[str, str], Ticket] = WeakValueDictionary()
         self._waiting: dict[str, Ticket] = {}
         self._looking: threading.Thread | None = None
+        self._looks = DeadlineGroup(LOOK_SECONDS)
         self._notices = NoticeReader(connection, queue_url, self) if queue_url else None
 
     def ticket(self, ref: JobRef) -> Ticket:
@@ -202,6 +203,7 @@ class Waiter:
             left = [future for ticket in self._waiting.values() for future in ticket.futures]
             self._waiting.clear()
             self._changed.notify_all()
+        self._looks.cancel()
         if self._notices is not None:
             self._notices.close()
         for future in left:
@@ -234,7 +236,7 @@ class Waiter:
     def _look_at(self, ticket: Ticket) -> None:
         trouble: ServingError | None = None
         try:
-            self.look(ticket, Deadline(LOOK_SECONDS))
+            self.look(ticket, self._looks.start())
         except ServingError as error:
             trouble = error  # it may pass; whoever waits is told when their time is up
         with self._changed:

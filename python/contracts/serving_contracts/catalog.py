@@ -40,9 +40,10 @@ class ContainerEntry:
 class AsyncEntry:
     """What a client of an asynchronous endpoint needs to know.
 
-    input, output, failure: S3 locations, each ending in ``/``: clients upload requests under ``input``, SageMaker
-    writes answers and failures under the others. queue_url: the SQS queue that gets a notice of every request
-    that ends; None where there is none and clients poll S3. success_topic_arn, error_topic_arn: the SNS topics.
+    input, output, failure: S3 locations, each ending in ``/``: clients upload requests under ``input``,
+    SageMaker writes answers and failures under the others. queue_url: the SQS queue that gets a notice of
+    every request that ends; None where there is none and clients poll S3. success_topic_arn,
+    error_topic_arn: the SNS topics.
     """
 
     input: str
@@ -206,8 +207,9 @@ def _parse_async(value: object, place: str) -> AsyncEntry:
         if not (location.startswith("s3://") and location.endswith("/")):
             raise InvalidInput(f"must be s3://bucket/prefix/, not {location!r}", field=f"{place}.{name}")
     optional = {
-        name: _string(fields, name, place) if fields.get(name) is not None else None
+        name: _string(fields, name, place)
         for name in ("queue_url", "success_topic_arn", "error_topic_arn")
+        if fields.get(name) is not None
     }
     return AsyncEntry(**locations, **optional)
 

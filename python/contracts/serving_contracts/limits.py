@@ -68,9 +68,7 @@ INFERENCE_ID_CHARACTERS: Final = 64  # [model] InferenceId of InvokeEndpointAsyn
 INPUT_LOCATION_CHARACTERS: Final = 1024  # [model] InputLocation
 
 # --- What asynchronous inference stands on
-S3_PART_BYTES_MIN: Final = 5 * MIB  # [s3] of a multipart upload, but for the last part
 SQS_BATCH_MESSAGES: Final = 10  # [sqs] received, deleted or made visible in one call
-SQS_WAIT_SECONDS: Final = 20  # [sqs] the longest poll
 
 # --- Serverless inference
 SERVERLESS_MEMORY_MB: Final = (1024, 2048, 3072, 4096, 5120, 6144)  # [serverless]

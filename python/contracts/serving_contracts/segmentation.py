@@ -128,7 +128,9 @@ def parse_options(attributes: str | None) -> SegmentationOptions:
     given: dict[str, Any] = {}
     text = attributes or ""
     if len(text) > CUSTOM_ATTRIBUTES_CHARACTERS:
-        raise InvalidInput(f"has more than {CUSTOM_ATTRIBUTES_CHARACTERS} characters", field="CustomAttributes")
+        raise InvalidInput(
+            f"has more than {CUSTOM_ATTRIBUTES_CHARACTERS} characters", field="CustomAttributes"
+        )
     known: Mapping[str, Any] = asdict(SegmentationOptions())
     for part in filter(None, (part.strip() for part in text.split(";"))):
         name, _, value = (piece.strip() for piece in part.partition("="))

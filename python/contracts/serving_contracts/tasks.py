@@ -41,8 +41,8 @@ class Task(Generic[Request, Answer]):
 class MediaTask(Generic[Options, Answer]):
     """One kind of question about a picture or a video: the body is the file, what else is asked are options.
 
-    accepts: content types of the file. answers: content types that may be asked for with ``Accept``; the first
-    is the typed answer as JSON, the others are files.
+    accepts: content types of the file. answers: content types that may be asked for with ``Accept``; the
+    first is the typed answer as JSON, the others are files.
     parse_options: ``CustomAttributes`` (or None) to options; raises InvalidInput naming the field.
     parse_answer, dump_answer: as in :class:`Task`.
     """

@@ -119,9 +119,9 @@ class ImageStore:
         no_deps: bool = False,
         progress: Callable[[str], None] = _silent,
     ) -> Path:
-        """The Python of an environment that no image runs in: for training and tests. Arguments as for `create`.
+        """The Python of an environment that no image runs in: for training and tests.
 
-        Raises ImageBuildFailed.
+        Arguments as of `create`. Raises ImageBuildFailed.
         """
         spec = EnvironmentSpec(requirements, find_interpreter(python, progress), no_deps)
         with self._locked(progress):

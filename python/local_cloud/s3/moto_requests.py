@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from typing import Any, Final
 
 from local_cloud.s3 import checksums
@@ -84,14 +85,32 @@ def mend_requests(responses: Any) -> None:
     add(handler, key_response, setup_class, put_object, _get_checksum)
     add(
         handler,
-        *(whole(getattr(handler, name)) for name in ("get_object", "copy_object", "upload_part_copy")),
+        *(
+            _by_the_gateway(whole(method), otherwise=method)
+            for method in (handler.get_object, handler.copy_object, handler.upload_part_copy)
+        ),
     )
+
+
+def _by_the_gateway(method: Callable[..., Any], *, otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    def run(self: Any, *arguments: Any, **named: Any) -> Any:
+        chosen = method if _came_by_the_gateway(self.request) else otherwise
+        return chosen(self, *arguments, **named)
+
+    run.__name__ = otherwise.__name__
+    return run
+
+
+def _came_by_the_gateway(request: Any) -> bool:
+    """moto also answers botocore directly, in the process of a test that mocks AWS, and then with bytes."""
+    return STORE in request.environ
 
 
 def _brings_an_object(request: Any) -> bool:
     """Whether it is a PutObject or UploadPart."""
     return (
         request.method == "PUT"
+        and _came_by_the_gateway(request)
         and "x-amz-copy-source" not in request.headers
         and _SUBRESOURCES.isdisjoint(request.args)
     )

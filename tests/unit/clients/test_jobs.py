@@ -178,6 +178,13 @@ SAID = {
         "NoSuchKey.*role must be able to read s3://",
         None,
     ),
+    "SageMaker's own sentence": (
+        '{"failureReason": "ClientError: Received server error (0) from model. See the SageMaker Endpoint '
+        "logs in your account for more information. It did not answer within 5 seconds "
+        '(InvocationTimeoutSeconds)."}',
+        r"failed: ClientError: Received .* within 5 seconds.*give invocation_timeout_seconds= more",
+        0,
+    ),
     "nothing that is text": ("\x00\ufffd", "failed", None),
     "nothing": ("", "no reason was given", None),
 }
@@ -204,23 +211,37 @@ def test_without_a_failure_object_the_notice_gives_the_reason(jobs: Session, end
     assert caught.value.original_status == 500
 
 
-@pytest.mark.parametrize("with_object", [True, False])
-def test_a_job_that_waited_too_long_has_expired(jobs: Session, endpoint: Endpoint, with_object: bool) -> None:
+@pytest.mark.parametrize(
+    ("with_object", "with_notice"),
+    [(True, True), (False, True), (True, False)],
+    ids=["both", "notice", "object"],
+)
+def test_a_job_that_waited_too_long_has_expired(
+    jobs: Session, endpoint: Endpoint, with_object: bool, with_notice: bool
+) -> None:
     endpoint.failure_objects = with_object
     job = jobs.segment(JPEG, ttl_seconds=60)
     reason = "ClientError: The request expired: it was older than RequestTTLSeconds (60)."
-    endpoint.fail(endpoint.requests[0], reason, reason)
+    endpoint.fail(endpoint.requests[0], json.dumps({"failureReason": reason}), reason, notice=with_notice)
     with pytest.raises(JobExpired, match=r"was not begun within 60 s.*submit it again") as caught:
         job.result(timeout=20)
     assert isinstance(caught.value, RuntimeError)
     assert (caught.value.reason, caught.value.job_id) == (reason, job.id)
 
 
-def test_a_container_that_speaks_of_expiry_has_failed(jobs: Session, endpoint: Endpoint) -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Received server error (500) from primary with message "your request expired". See https://x',
+        "your request expired",
+        '{"error": {"code": "ModelFailed", "message": "your request expired"}}',
+    ],
+    ids=["wrapped", "raw", "ours"],
+)
+def test_a_container_that_speaks_of_expiry_has_failed(jobs: Session, endpoint: Endpoint, said: str) -> None:
     job = jobs.segment(JPEG)
-    said = 'Received server error (500) from primary with message "the licence has expired". See https://x'
     endpoint.fail(endpoint.requests[0], said, SERVER_ERROR)
-    with pytest.raises(JobFailed, match="the licence has expired"):
+    with pytest.raises(JobFailed, match="your request expired"):
         job.result(timeout=20)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
+from local_cloud.asynchronous import AsyncInference
 from local_cloud.clock import Clock
 from local_cloud.hosting import (
     DeploymentFailed,
@@ -70,6 +71,12 @@ class FakeFleet:
         body = self.answer if isinstance(self.answer, bytes) else _pieces(self.answer)
         return InvokeResponse(200, body, "text/plain", self.variants[0].name)
 
+    def reserve(self, per_instance: int, *, alone: bool = False) -> None:
+        """No room, ever: what is queued stays queued."""
+
+    def on_capacity(self, callback: Callable[[], None]) -> None:
+        return
+
 
 async def _pieces(pieces: Sequence[bytes | Exception]) -> AsyncGenerator[bytes, None]:
     for piece in pieces:
@@ -99,5 +106,11 @@ class FakeHosting:
         return
 
 
-def control_plane(hosting: FakeHosting) -> ControlPlane:
-    return ControlPlane(hosting.fleet, region="ap-northeast-2", account="123456789012", clock=Clock())
+def control_plane(hosting: FakeHosting, asynchronous: AsyncInference | None = None) -> ControlPlane:
+    return ControlPlane(
+        hosting.fleet,
+        region="ap-northeast-2",
+        account="123456789012",
+        clock=Clock(),
+        asynchronous=asynchronous,
+    )
