@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -66,7 +67,26 @@ def full_config(model: str) -> dict[str, Any]:
             "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
         },
         "KmsKeyId": "alias/serving",
-        "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://bucket/out"}},
+    }
+
+
+def asynchronous_config(model: str) -> dict[str, Any]:
+    return {
+        "EndpointConfigName": unique("asynchronous"),
+        "ProductionVariants": [production_variant(model)],
+        "AsyncInferenceConfig": {
+            "ClientConfig": {"MaxConcurrentInvocationsPerInstance": 3},
+            "OutputConfig": {
+                "KmsKeyId": "alias/serving",
+                "S3OutputPath": "s3://bucket/out/",
+                "S3FailurePath": "s3://bucket/failed/",
+                "NotificationConfig": {
+                    "SuccessTopic": "arn:aws:sns:ap-northeast-2:123456789012:done",
+                    "ErrorTopic": "arn:aws:sns:ap-northeast-2:123456789012:failed",
+                    "IncludeInferenceResponseIn": ["SUCCESS_NOTIFICATION_TOPIC"],
+                },
+            },
+        },
     }
 
 
@@ -80,9 +100,12 @@ def test_a_model_comes_back_as_it_was_sent_and_nothing_else(cloud: Cloud) -> Non
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == TAGS
 
 
-def test_a_configuration_comes_back_as_it_was_sent_and_nothing_else(cloud: Cloud) -> None:
+@pytest.mark.parametrize("make", [full_config, asynchronous_config])
+def test_a_configuration_comes_back_as_it_was_sent_and_nothing_else(
+    cloud: Cloud, make: Callable[[str], dict[str, Any]]
+) -> None:
     sagemaker = cloud.client("sagemaker")
-    config = full_config(cloud.create_model(cloud.container()))
+    config = make(cloud.create_model(cloud.container()))
     arn = sagemaker.create_endpoint_config(**config, Tags=TAGS)["EndpointConfigArn"]
     described = sagemaker.describe_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
     assert without_metadata(described, "CreationTime") == {**config, "EndpointConfigArn": arn}

@@ -280,7 +280,7 @@ class Container:
                 failing_since = clock()
             if failed >= PINGS_BEFORE_UNHEALTHY:
                 self.status = ContainerStatus.UNHEALTHY
-                if clock() - failing_since >= settings.clock.scaled(settings.unhealthy_restart_s):
+                if clock() - failing_since >= settings.unhealthy_restart_s:
                     return
 
     async def _end_process(self, grace_s: float) -> None:

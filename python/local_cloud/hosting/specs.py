@@ -40,7 +40,7 @@ class HostingSettings:
     ping_timeout_s: float = limits.PING_TIMEOUT_SECONDS
     unhealthy_restart_s: float = 90.0
     """How long pings may fail before the container is ended and started anew: longer than any real-time
-    invocation, so that a busy container is not shot while it works. The clock scales it."""
+    invocation, so that a busy container is not shot while it works. Never scaled: its work is not either."""
     stop_grace_s: float = limits.SIGTERM_GRACE_SECONDS
 
 

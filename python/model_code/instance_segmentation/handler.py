@@ -6,6 +6,7 @@ The answer is JSON, or on request (``Accept``) the picture or the video itself w
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,7 +114,9 @@ def load(model_dir: Path, threads: int) -> SegmentationModel:
     from instance_segmentation.segmenter import load as load_segmenter
 
     try:
-        segmenter = load_segmenter(model_dir / "weights")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MXNet's and gluoncv's advice would be no lines of JSON in the log
+            segmenter = load_segmenter(model_dir / "weights")
     except OSError as error:
         if "libgomp" not in str(error):
             raise

@@ -27,6 +27,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _ORIENTATION = 0x0112  # EXIF
+_EXIF_IN_PNG = {"exif", "Raw profile type exif"}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -95,6 +96,8 @@ class Picture:
 
 def _orientation(image: Image.Image) -> int:
     """1 to 8, as EXIF counts them; 1, upright, where the file does not say."""
+    if image.format == "PNG" and not image.info.keys() & _EXIF_IN_PNG:
+        return 1  # Pillow would unpack the whole picture to look behind it
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF; the picture itself may be whole

@@ -43,7 +43,7 @@ async def test_a_killed_container_is_restarted_and_says_how_it_ended(world: Worl
 async def test_a_container_that_stops_answering_pings_leaves_service_and_is_started_anew(
     world: World,
 ) -> None:
-    settings = replace(world.settings, health_interval_s=0.5, ping_timeout_s=0.2, unhealthy_restart_s=30)
+    settings = replace(world.settings, health_interval_s=0.5, ping_timeout_s=0.2, unhealthy_restart_s=3)
     hosting = Hosting(settings)
     fleet = hosting.fleet("demo", [world.variant()])
     await fleet.start()
@@ -60,7 +60,7 @@ async def test_a_container_that_stops_answering_pings_leaves_service_and_is_star
 
 async def test_a_hung_container_is_ended(world: World) -> None:
     settings = replace(
-        world.settings, health_interval_s=0.5, ping_timeout_s=0.2, unhealthy_restart_s=10, stop_grace_s=0.5
+        world.settings, health_interval_s=0.5, ping_timeout_s=0.2, unhealthy_restart_s=1, stop_grace_s=0.5
     )
     hosting = Hosting(settings)
     fleet = hosting.fleet("demo", [world.variant()])
