@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import platform
 import shutil
@@ -14,10 +15,12 @@ from pathlib import Path
 from delivery.console import Reporter
 from delivery.environments import Environment, LocalCloud, find_environment
 from delivery.errors import DeliveryError
+from delivery.images import find_images
 from delivery.model_folder import find_models
 from delivery.project import Project
 from delivery.terraform_binary import check_version, find_terraform
 from delivery.terraform_mirror import find_mirror, locked_providers, target_platform
+from local_cloud.image_store import present_interpreter
 
 MINIMUM_PYTHON = (3, 11)
 MINIMUM_FREE_GB = 3.0
@@ -39,7 +42,9 @@ Check = Callable[[Environment], Finding]
 def examine(environment: Environment) -> Iterator[Finding]:
     """Every finding for an environment. A check that breaks is a finding too."""
     checks: list[Check] = [python, installer, terraform, provider, disk, weights]
-    checks += [port, local_cloud] if environment.is_local else [endpoints, credentials, foundation]
+    checks += (
+        [image_needs, port, local_cloud] if environment.is_local else [endpoints, credentials, foundation]
+    )
     for check in checks:
         try:
             finding = check(environment)
@@ -125,6 +130,33 @@ def weights(environment: Environment) -> Finding:
         files = ", ".join(environment.project.show(path) for paths in missing.values() for path in paths)
         return Finding("weights", False, f"missing: {files}", f"`invoke models.train {next(iter(missing))}`")
     return Finding("weights", True, f"{len(models)} models, all their weights are there")
+
+
+def image_needs(environment: Environment) -> Finding:
+    """What images need of this machine beside their packages: a version of Python, shared libraries."""
+    images = find_images(environment.project)
+    for image in images:
+        for library, package in image.system_libraries.items():
+            if sys.platform == "linux" and not _can_be_loaded(library):
+                return Finding(
+                    "images",
+                    False,
+                    f"{image.name} needs {library}, which is not there",
+                    f"install it (Debian, Ubuntu: apt install {package})",
+                )
+    for image in images:
+        if present_interpreter(image.python) is None:
+            found = f"{image.name} needs Python {image.python}: none is here, uv will try to fetch one"
+            return Finding("images", True, found)
+    return Finding("images", True, f"{len(images)} images, all they need is here")
+
+
+def _can_be_loaded(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def port(environment: Environment) -> Finding:

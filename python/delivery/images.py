@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ class ImageFolder:
         requirements: the hash-locked requirements file.
         python: the versions of Python it can run with, such as ``>=3.11,<3.12``.
         no_deps: the requirements are whole, whatever their packages declare to need.
+        system_libraries: shared library that must be on the machine → Debian's package that has it.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class ImageFolder:
     labels: Mapping[str, str]
     python: str = ""
     no_deps: bool = False
+    system_libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_images(project: Project) -> list[ImageFolder]:
@@ -90,6 +92,7 @@ def read_image(project: Project, folder: Path) -> ImageFolder:
             labels={str(k): str(v) for k, v in document.get("labels", {}).items()},
             python=str(found.get("python", "")),
             no_deps=found.get("no_deps", False) is True,
+            system_libraries={str(k): str(v) for k, v in document.get("system_libraries", {}).items()},
         )
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DeliveryError(f"{path} cannot be read.", cause=str(error)) from error

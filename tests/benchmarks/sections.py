@@ -14,6 +14,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import async_queue
 import load
 import segmentation
 import servers
@@ -22,6 +23,9 @@ from texts import requests_for
 
 CLIENTS = 32
 WARM_S = 1.0
+QUEUED_JOBS = 500
+QUEUED_WORK_S = 0.02
+QUEUE_ROUNDS = 3
 
 #: Settings of LitServe with batching that are tried; the best one is the peer. Workers share the threads.
 LITSERVE_BATCHED: tuple[Mapping[str, int | float], ...] = (
@@ -234,9 +238,31 @@ TEXT_SECTIONS: Mapping[str, Section] = {
     "labs": against_labs,
     "litserve": against_litserve,
 }
+
+
+def through_the_queue(setup: Setup) -> Iterator[Result]:
+    """Throughput of small jobs through an asynchronous endpoint of the local cloud, against the container."""
+    setup.say(f"{QUEUED_JOBS} jobs of {QUEUED_WORK_S * 1000:.0f} ms, {QUEUE_ROUNDS} rounds of each way")
+    measured = async_queue.measure(
+        jobs=QUEUED_JOBS, concurrency=4, work_s=QUEUED_WORK_S, rounds=QUEUE_ROUNDS, notices=True
+    )
+    setup.say(f"jobs/s: {measured.queued} through the queue, {measured.direct} straight to the container")
+    yield Result(
+        "queue",
+        setup.model,
+        f"{QUEUED_JOBS} small jobs through the queue, against the container",
+        measured.ratio,
+        "×",
+        0.9,
+        at_least=True,
+        details={"work_s": QUEUED_WORK_S, "queued": measured.queued, "direct": measured.direct},
+    )
+
+
 SEGMENTATION_SECTIONS: Mapping[str, Section] = {
     "forward": segmentation.against_forward_pass,
     "containers": segmentation.two_containers,
+    "queue": through_the_queue,
 }
 
 SECTIONS: Mapping[str, Mapping[str, Section]] = {

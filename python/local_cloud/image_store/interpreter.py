@@ -83,9 +83,7 @@ def find_interpreter(wanted: str, progress: Progress) -> Interpreter:
     """
     versions = VersionRange.parse(wanted)
     running = sys.version_info[:2]
-    if running in versions:
-        return Interpreter(Path(sys.executable), _tag(running))
-    if (found := _on_this_machine(versions)) is not None:
+    if (found := present_interpreter(wanted)) is not None:
         return found
     progress(f"fetching a Python {versions.text}, which this machine does not have")
     reason = _fetch(versions)
@@ -99,6 +97,15 @@ def find_interpreter(wanted: str, progress: Progress) -> Interpreter:
         f"`{name}` is on PATH (Debian, Ubuntu: apt install {name}; macOS: brew install python@{number}), "
         f"or run `uv python install {number}` where the network allows it"
     )
+
+
+def present_interpreter(wanted: str) -> Interpreter | None:
+    """The same without fetching one. Raises ImageBuildFailed where the range is not understood."""
+    versions = VersionRange.parse(wanted)
+    running = sys.version_info[:2]
+    if running in versions:
+        return Interpreter(Path(sys.executable), _tag(running))
+    return _on_this_machine(versions)
 
 
 def _on_this_machine(versions: VersionRange) -> Interpreter | None:

@@ -115,7 +115,7 @@ def load(model_dir: Path, threads: int) -> SegmentationModel:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MXNet's and gluoncv's advice would be no lines of JSON in the log
+            warnings.simplefilter("ignore")  # their advice would be no lines of JSON in the log
             segmenter = load_segmenter(model_dir / "weights")
     except OSError as error:
         if "libgomp" not in str(error):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,9 @@ def local(project: Project) -> Environment:
 def test_every_subject_of_the_local_environment_is_looked_at(local: Environment) -> None:
     subjects = [finding.subject for finding in doctor.examine(local)]
     assert subjects[0] == "Python"
-    assert {"uv", "Terraform", "AWS provider", "disk", "weights", "port", "local cloud"} < set(subjects) | {
-        "Terraform"
-    }
+    assert {"uv", "Terraform", "AWS provider", "disk", "weights", "images", "port", "local cloud"} < set(
+        subjects
+    ) | {"Terraform"}
 
 
 def test_a_check_that_breaks_is_a_finding(local: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +100,35 @@ def test_a_shell_that_points_at_this_machine_is_told_before_aws_is_asked(
     last = list(doctor.examine(Environment("dev", project)))[-1]
     assert (last.subject, last.good, last.advice) == ("endpoints", False, "unset AWS_ENDPOINT_URL")
     assert "AWS_ENDPOINT_URL=http://127.0.0.1:4570" in last.found
+
+
+IMAGE = """
+name = "vision"
+python = "{python}"
+sources = ["vision_code"]
+command = ["python", "-m", "vision"]
+[system_libraries]
+"{library}" = "lib-of-the-test"
+"""
+
+
+@pytest.mark.parametrize(
+    ("python", "library", "good", "told"),
+    [
+        (">=3.11", "libc.so.6", True, "all they need is here"),
+        (">=3.11", "libnowhere.so.7", False, "vision needs libnowhere.so.7"),
+        (">=3.29", "libc.so.6", True, "vision needs Python >=3.29: none is here"),
+    ],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="shared libraries are looked for on Linux")
+def test_what_an_image_needs_of_the_machine_is_looked_for(
+    local: Environment, python: str, library: str, good: bool, told: str
+) -> None:
+    folder = local.project.model_code_dir / "images" / "vision"
+    (local.project.model_code_dir / "vision_code").mkdir()
+    folder.mkdir(parents=True)
+    (folder / "image.toml").write_text(IMAGE.format(python=python, library=library), encoding="utf-8")
+    finding = doctor.image_needs(local)
+    assert (finding.subject, finding.good) == ("images", good)
+    assert told in finding.found
+    assert good or "apt install lib-of-the-test" in finding.advice
