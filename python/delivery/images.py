@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from delivery.console import Step
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
 from delivery.project import Project
@@ -109,6 +110,17 @@ def _source(project: Project, name: str, described_in: Path) -> Path:
         if (base / name).exists():
             return base / name
     raise DeliveryError(f"{described_in}: the source {name!r} is neither in python/model_code nor in python.")
+
+
+def told_by(step: Step, *, verbose: bool = False) -> Callable[[str], None]:
+    """Tells of a build in a step: what takes long as a line of its own, the rest as what it is working on."""
+
+    def progress(text: str) -> None:
+        step.working_on(text)
+        if verbose or text.startswith(("creating", "installing", "waiting", "fetching")):
+            step.note(text)
+
+    return progress
 
 
 def build(project: Project, image: ImageFolder, progress: Callable[[str], None]) -> ProcessImage:

@@ -46,7 +46,7 @@ def _workbench(project: Project, model: ModelFolder) -> str | None:
     for image in images.find_images(project):
         if image.name == model.image and (image.folder / images.WORKBENCH).is_file():
             with reporter.step("environment") as step:
-                python = images.workbench_python(project, image, step.note)
+                python = images.workbench_python(project, image, images.told_by(step))
                 step.outcome = f"{project.show(image.folder / images.WORKBENCH)} is installed"
             return str(python)
     return None

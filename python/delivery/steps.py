@@ -108,12 +108,7 @@ def build_images(job: Job) -> dict[str, ProcessImage]:
     project = job.environment.project
     built = {}
     with job.reporter.step("images") as step:
-
-        def progress(text: str) -> None:
-            step.working_on(text)
-            if job.reporter.verbose or text.startswith(("creating", "installing", "waiting")):
-                step.note(text)
-
+        progress = images.told_by(step, verbose=job.reporter.verbose)
         before = _manifests(project.images_dir)
         for folder in images.find_images(project):
             step.working_on(folder.name)

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from serving_contracts.limits import SNS_HTTP_SECONDS
+
 _mended: set[str] = set()
 _mending = threading.RLock()
 
@@ -37,6 +39,18 @@ def _mend_sqs() -> None:
     from local_cloud import sqs_gaps
 
     sqs_gaps.mend()
+
+
+def _mend_sns() -> None:
+    """Subscribers by HTTP: moto waits for their answer for ever, and with it whoever publishes."""
+    import functools
+    from types import SimpleNamespace
+
+    import requests
+    from moto.sns import models
+
+    module: Any = models
+    module.requests = SimpleNamespace(post=functools.partial(requests.post, timeout=SNS_HTTP_SECONDS))
 
 
 def _mend_cloudwatch() -> None:
@@ -136,5 +150,6 @@ _MENDS: Final[Mapping[str, Callable[[], None]]] = {
     "cloudwatch": _mend_cloudwatch,
     "ecr": _mend_ecr,
     "s3": _mend_s3,
+    "sns": _mend_sns,
     "sqs": _mend_sqs,
 }

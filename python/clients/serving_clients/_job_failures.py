@@ -124,6 +124,8 @@ def _container_error(text: str) -> ContainerError | None:
 def _next_step(ref: JobRef, said: _Said) -> str:
     if _TIMED_OUT.search(said.text) or (said.error is not None and said.error.code == "DeadlineExceeded"):
         return "give invocation_timeout_seconds= more (up to 3600), or ask for less"
+    if said.error is not None and said.error.code == "InvalidInput":
+        return "mend the file or the options, and submit it again"
     if said.status is None and _NO_INPUT.search(said.text):
         return f"the endpoint's role must be able to read {ref.input}"
     return "its log tells why"

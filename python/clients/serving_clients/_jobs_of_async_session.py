@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Literal, Unpack, overload
 
-from serving_clients import async_job
+from serving_clients import _sources, async_job
 from serving_clients._async_core import Threads
 from serving_clients._jobs_of_session import JSON, JobsOfSession
 from serving_clients._questions import checked_on_error
@@ -70,7 +70,7 @@ class JobsOfAsyncSession:
         timeout: float | None = None,
     ) -> Any:
         """What is in a picture or a video, and where? See :meth:`Session.segment`."""
-        one = isinstance(what, str | os.PathLike | bytes | bytearray | memoryview)
+        one = _sources.several(what) is None and not _sources.is_folder(what)
         segment: Any = self._twin.segment
         jobs = await self._threads.run(
             submission_seconds(timeout) if one else math.inf,  # the timeout is for each of several

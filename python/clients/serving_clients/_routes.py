@@ -38,7 +38,8 @@ def choose(catalog: Catalog, task: str, wanted: str | None, patterns: Collection
         )
     if not routes:
         of = f"the endpoint {wanted!r}" if wanted else f"the environment {environment!r}"
-        served = ", ".join(catalog.tasks) or "nothing"
+        tasks = catalog.endpoints[wanted.partition("/")[0]].tasks if wanted else catalog.tasks
+        served = ", ".join(tasks) or "nothing"
         raise EndpointNotFound(
             f"{of} does not serve the task {task!r}",
             hint=f"it serves: {served}; terraform/envs/{environment}/terraform.tfvars says what",

@@ -78,7 +78,7 @@ class Memory:
     data: bytes | bytearray | memoryview
 
     def __str__(self) -> str:
-        return f"the {self.size:,} bytes"
+        return f"the body of {self.size:,} bytes"
 
     @property
     def size(self) -> int:
@@ -142,11 +142,12 @@ def pack(what: object, task: MediaTask[Any, Any] | None, content_type: str | Non
     source = _source(what)
     if content_type is not None:
         return Parcel(source, _checked_type(content_type, task))
-    found = None if isinstance(source, Remote) else sniff(source.piece(0, min(source.size, _FIRST_BYTES)))
+    remote = isinstance(source, Remote)
+    found = None if remote else media_types.sniff(source.piece(0, min(source.size, _FIRST_BYTES)))
     named = SUFFIXES.get(source.suffix)
     if task is None:
         return Parcel(source, found or named or media_types.OCTET_STREAM)
-    guess = named if isinstance(source, Remote) else found
+    guess = named if remote else found
     if guess in task.accepts and guess is not None:
         return Parcel(source, guess)
     if named in task.accepts:
@@ -162,13 +163,17 @@ def pack(what: object, task: MediaTask[Any, Any] | None, content_type: str | Non
 
 
 def files_in(folder: Path, task: MediaTask[Any, Any] | None) -> list[Path]:
-    """The files in *folder* (not below it) whose names say that *task* takes them, sorted."""
+    """The files in *folder* (not below it) whose names say that *task* takes them, sorted.
+
+    Hidden ones are left out: macOS writes a ``._picture.jpg`` that is no picture beside each picture.
+    """
     takes = task.accepts if task else tuple(SUFFIXES.values())
     try:
         listed = sorted(folder.iterdir())
     except OSError as error:
         raise InvalidRequest(f"the folder {folder} cannot be read: {error.strerror}") from error
-    files = [path for path in listed if SUFFIXES.get(path.suffix.lower()) in takes and path.is_file()]
+    shown = [path for path in listed if not path.name.startswith(".")]
+    files = [path for path in shown if SUFFIXES.get(path.suffix.lower()) in takes and path.is_file()]
     if not files:
         known = ", ".join(suffix for suffix, kind in SUFFIXES.items() if kind in takes)
         raise InvalidRequest(f"the folder {folder} holds no file to send", hint=f"it takes {known}")
@@ -181,31 +186,26 @@ def is_folder(what: object) -> bool:
 
 
 def several(what: object) -> Iterator[object] | Sequence[object] | None:
-    """The items of *what*, where it is an iterable of several; None for one thing."""
+    """The items of *what*, where it is an iterable of several; None for one thing.
+
+    Raises InvalidRequest for an open file, which is an iterable of its lines.
+    """
     if isinstance(what, str | os.PathLike | bytes | bytearray | memoryview | dict):
         return None
+    if hasattr(what, "read"):
+        raise InvalidRequest(
+            f"must be a path, bytes or an s3:// location, not an open file ({type(what).__name__})",
+            hint="give its path, or what read() returns",
+        )
     if isinstance(what, Sequence):
         return what
     return iter(what) if hasattr(what, "__iter__") else None
 
 
-def sniff(first: bytes) -> str | None:
-    """The media type that a file begins like; None where it says nothing."""
-    if first.startswith(b"\xff\xd8\xff"):
-        return media_types.JPEG
-    if first.startswith(b"\x89PNG\r\n\x1a\n"):
-        return media_types.PNG
-    if first[:4] == b"RIFF" and first[8:12] == b"WEBP":
-        return media_types.WEBP
-    if first.startswith(b"\x93NUMPY"):
-        return media_types.NPY
-    if first[4:8] == b"ftyp":
-        return media_types.MP4
-    return None
-
-
 def _source(what: object) -> Source:
     if isinstance(what, bytes | bytearray | memoryview):
+        if isinstance(what, memoryview) and not what.c_contiguous:
+            raise InvalidRequest("the memoryview is not contiguous", hint="bytes(view) copies what it shows")
         source: File | Memory = Memory(what)
         _check_size(source)
         return source
@@ -227,7 +227,8 @@ def _source(what: object) -> Source:
         hint = "an object in S3 begins with s3://" if "://" in str(path) or ":/" in str(path) else None
         raise InvalidRequest(f"{path} cannot be read: {why}", hint=hint) from error
     if not stat.S_ISREG(about.st_mode):
-        raise InvalidRequest(f"{path} is no file", hint="one folder at a time gives a list of jobs")
+        hint = "one folder at a time gives a list of jobs" if stat.S_ISDIR(about.st_mode) else None
+        raise InvalidRequest(f"{path} is no file", hint=hint)
     source = File(path, about.st_size, about.st_mtime_ns)
     _check_size(source)
     return source

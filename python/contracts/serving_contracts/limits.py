@@ -62,12 +62,14 @@ ASYNC_NOTICE_BODY_BYTES: Final = 128 * 1024  # [model] answers up to 128 KB are 
 ASYNC_DEFAULT_CONCURRENCY: Final = 4  # [platform] where AWS "chooses an optimal value"
 ASYNC_BACKLOG_REQUESTS: Final = 50_000  # [platform] waiting and in process, an endpoint of the local cloud
 ASYNC_CRASHES: Final = 5  # [platform] containers that may end under a request before it is given up
+ASYNC_REFUSALS: Final = 40  # [platform] answers 429 or 503, in some three minutes, that make a failure
 ASYNC_CRASHES_IN_COMPANY: Final = 2  # [platform] after so many a request has an instance for itself
 
 INFERENCE_ID_CHARACTERS: Final = 64  # [model] InferenceId of InvokeEndpointAsync
 INPUT_LOCATION_CHARACTERS: Final = 1024  # [model] InputLocation
 
 # --- What asynchronous inference stands on
+SNS_HTTP_SECONDS: Final = 10.0  # [platform] a subscriber by HTTP may take, locally
 SQS_BATCH_MESSAGES: Final = 10  # [sqs] received, deleted or made visible in one call
 
 # --- Serverless inference

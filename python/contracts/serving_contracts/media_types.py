@@ -25,6 +25,9 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Other spellings in use, and the one this platform answers with."""
 
+_PICTURE_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
+"""HEIF and AVIF pictures, as telephones take them, are in the same container as MP4 (ISO/IEC 23008-12, 10)."""
+
 KNOWN: Final = (JSON, JSON_LINES, NDJSON, NPY, JPEG, PNG, WEBP, MP4, OCTET_STREAM)
 
 
@@ -65,6 +68,24 @@ def matches(wanted: str, offered: str) -> bool:
     if wanted in (ANY, offered):
         return True
     return wanted.endswith("/*") and offered.startswith(wanted[:-1])
+
+
+def sniff(head: bytes) -> str | None:
+    """The media type of a file that begins so, by its format's own specification; None for any other.
+
+    head: its first 12 bytes or more.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return JPEG
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PNG
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return WEBP
+    if head.startswith(b"\x93NUMPY"):
+        return NPY
+    if head[4:8] == b"ftyp" and head[8:12] not in _PICTURE_BRANDS:
+        return MP4
+    return None
 
 
 def _split(header: str) -> tuple[str, dict[str, str]]:

@@ -16,20 +16,29 @@ from local_cloud.asynchronous.requests import AsyncRequest
 from local_cloud.asynchronous.results import Answer, AnswerRefused, Results
 from local_cloud.hosting.errors import ContainerDied, ContainerUnavailable, InvocationTimedOut, ModelError
 from local_cloud.hosting.specs import InvokeRequest, Place
-from serving_contracts.limits import ASYNC_CRASHES
+from serving_contracts.limits import ASYNC_CRASHES, ASYNC_REFUSALS
 
 UNAVAILABLE_PAUSE_S: Final = 0.2
 """A container that took no connection is about to be found dead: asking it again at once would be in vain."""
 
-_STOPPING_STATUSES: Final = (0, 503)
+REFUSED_PAUSE_S: Final = (0.2, 5.0)
+"""How long a request that a container refused keeps its place before it goes back, doubling up to the second
+figure: so a container that has too much to do is given less, and one that is about to end is not asked again
+and again."""
+
+_REFUSALS: Final = (429, 503)
+"""Answers that say that the container takes no request now, whatever the request is."""
+_STOPPING_STATUSES: Final = (0, *_REFUSALS)
 """What a container that is being ended makes of the requests inside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The request goes back to the queue. ``crashed``: its container ended under it."""
+    """The request goes back to the queue. ``crashed``: its container ended under it; ``refused``: its
+    container takes no request now."""
 
-    crashed: bool
+    crashed: bool = False
+    refused: bool = False
 
 
 Outcome = Answer | Failure | Again
@@ -60,11 +69,15 @@ class Attempts:
             return failures.malformed(error)
         except ContainerUnavailable:
             await asyncio.sleep(UNAVAILABLE_PAUSE_S)
-            return Again(crashed=False)
+            return Again()
         except ModelError as error:
             if isinstance(body, ObjectBody) and body.error is not None:
                 return failures.download(body.error)
-            return _verdict(error, request, place)
+            verdict = _verdict(error, request, place)
+            if isinstance(verdict, Again) and verdict.refused:
+                first, longest = REFUSED_PAUSE_S
+                await asyncio.sleep(min(longest, first * 2**request.refusals))
+            return verdict
 
     async def _body(self, request: AsyncRequest) -> bytes | ObjectBody:
         if request.input_location is None:
@@ -88,7 +101,9 @@ def _verdict(error: ModelError, request: AsyncRequest, place: Place) -> Failure 
     if isinstance(error, InvocationTimedOut):
         return failures.invocation(error, request)
     if place.retiring and error.original_status in _STOPPING_STATUSES:
-        return Again(crashed=False)
+        return Again()
+    if error.original_status in _REFUSALS and request.refusals + 1 < ASYNC_REFUSALS:
+        return Again(refused=True)
     if isinstance(error, ContainerDied) and request.crashes + 1 < ASYNC_CRASHES:
         return Again(crashed=True)
     return failures.invocation(error, request)

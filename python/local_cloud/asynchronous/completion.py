@@ -6,7 +6,9 @@ it: what ends between two steps is done again, so nothing is lost, and done twic
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,6 +23,9 @@ from local_cloud.asynchronous.queue import RequestQueue
 from local_cloud.asynchronous.requests import AsyncRequest
 from local_cloud.asynchronous.results import Answer, Results, UploadFailed
 from serving_contracts.limits import ASYNC_NOTICE_BODY_BYTES
+
+RETRY_S: Final = (0.5, 30.0)
+"""Pauses, doubling up to the second figure, while the end of a request cannot be written down."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -51,12 +56,16 @@ class Completion:
         """Ends a request for good."""
         answer = outcome if isinstance(outcome, Answer) else None
         try:
-            failure = await self._write(request, outcome)
+            try:
+                failure = await self._write(request, outcome)
+            except Exception as error:  # of S3's: no request may be left without an end
+                _log.exception("the result of request %s of %s", request.inference_id, request.endpoint)
+                failure = failures.internal(error)
             notice = self._notice(request, answer, failure)
         finally:
             if answer is not None:
                 answer.close()
-        await self._queue.end(request, done=failure is None, notice=notice)
+        await self._end(request, done=failure is None, notice=notice)
         self._metrics.ended(None if failure is None else failure.kind)
         if failure is not None:
             _log.warning("%s: request %s failed: %s", request.endpoint, request.inference_id, failure.reason)
@@ -75,6 +84,22 @@ class Completion:
         else:
             self._metrics.notified(failed=False)
         self._queue.notified(seq)
+
+    async def _end(self, request: AsyncRequest, *, done: bool, notice: str | None) -> None:
+        """Writes the end down, as soon as the disk takes it. To do the request again would make no room; and
+        while many wait here, instances get no further ones."""
+        pause, longest = RETRY_S
+        while True:
+            try:
+                await self._queue.end(request, done=done, notice=notice)
+                return
+            except (sqlite3.Error, OSError) as error:
+                _log.error(
+                    "the end of request %s of endpoint %s cannot be written down (%s); tried again in %g s",
+                    *(request.inference_id, request.endpoint, error, pause),
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
 
     async def _write(self, request: AsyncRequest, outcome: Answer | Failure) -> Failure | None:
         """The answer's object, or the failure's where the request has failed by the end of it."""

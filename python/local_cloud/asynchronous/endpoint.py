@@ -132,12 +132,12 @@ class AsyncEndpoint:
             if not isinstance(outcome, Again):
                 await self._room.acquire()  # while the place is held: S3's slowness must reach the queue
         except asyncio.CancelledError:
-            self._queue.put_back(request, crashed=False)
+            self._queue.put_back(request)
             raise
         finally:
             place.release()
         if isinstance(outcome, Again):
-            self._queue.put_back(request, crashed=outcome.crashed)
+            self._queue.put_back(request, crashed=outcome.crashed, refused=outcome.refused)
         else:
             self._settle(request, outcome)
 
@@ -152,7 +152,7 @@ class AsyncEndpoint:
         try:
             await self._room.acquire()
         except asyncio.CancelledError:
-            self._queue.put_back(request, crashed=False)
+            self._queue.put_back(request)
             raise
         self._settle(request, expired(request))
 

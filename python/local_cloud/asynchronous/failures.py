@@ -15,7 +15,7 @@ from local_cloud.asynchronous.inputs import InputFailed
 from local_cloud.asynchronous.requests import AsyncRequest
 from local_cloud.asynchronous.results import AnswerRefused, UploadFailed
 from local_cloud.hosting.errors import ContainerDied, InvocationTimedOut, ModelError
-from serving_contracts.limits import ASYNC_CRASHES
+from serving_contracts.limits import ASYNC_CRASHES, ASYNC_REFUSALS
 
 _QUOTED_CHARACTERS: Final = 1_000
 """Of a container's message in a reason: a notice must stay far below the 256 KB of SNS."""
@@ -85,6 +85,8 @@ def invocation(error: ModelError, request: AsyncRequest) -> Failure:
         said = f"Its answer is not valid HTTP or incomplete: {error.original_message}."
     else:
         said = f"It answered: {_quoted(error.original_message)}"
+        if request.refusals + 1 >= ASYNC_REFUSALS:
+            said += f" (It refused this request {request.refusals + 1} times.)"
     status = error.original_status
     side = "client" if 400 <= status < 500 else "server"
     reason = (

@@ -95,9 +95,11 @@ class RequestQueue:
         self._store.in_process(request, instance)
         return request
 
-    def put_back(self, request: AsyncRequest, *, crashed: bool) -> None:
-        """A request in process waits again, where it was. ``crashed``: its container ended under it."""
+    def put_back(self, request: AsyncRequest, *, crashed: bool = False, refused: bool = False) -> None:
+        """A request in process waits again, where it was. ``crashed``: its container ended under it;
+        ``refused``: its container took no request."""
         request.crashes += crashed
+        request.refusals += refused
         del self._in_process[request.seq]
         self._store.waits_again(request)
         self._wait(request)

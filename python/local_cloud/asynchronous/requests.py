@@ -45,6 +45,7 @@ class AsyncRequest:
         ttl_s, timeout_s: real seconds, never scaled.
         seq: its place in the queue; the queue gives it.
         crashes: containers that have ended with this request inside.
+        refusals: answers that say "not now" (429, 503), since hosting began.
     """
 
     endpoint: str
@@ -60,6 +61,7 @@ class AsyncRequest:
     custom_attributes: str | None = None
     seq: int = 0
     crashes: int = 0
+    refusals: int = 0
 
     @property
     def expires_at(self) -> float:
@@ -76,5 +78,6 @@ class AsyncRequest:
         return cls(**json.loads(text), seq=seq, crashes=crashes)
 
 
-_LASTING: Final = tuple(field.name for field in fields(AsyncRequest) if field.name not in ("seq", "crashes"))
+_CHANGING: Final = ("seq", "crashes", "refusals")
+_LASTING: Final = tuple(field.name for field in fields(AsyncRequest) if field.name not in _CHANGING)
 """What does not change about a request."""

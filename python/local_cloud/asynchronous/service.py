@@ -50,7 +50,8 @@ class AsyncInference:
         objects = Objects(s3, region, account)
         self._inputs = Inputs(objects, self._threads)
         self._results = Results(objects, self._threads, directory / SPOOL)
-        self._topics = Topics(self._threads)
+        self._notice_threads = Threads()  # a subscriber that is slow must not hold up S3
+        self._topics = Topics(self._notice_threads)
         self._hub = MetricHub(self._aws, clock)
         self._store = QueueStore(directory / QUEUE_FILE)
         self._numbers = itertools.count(1)
@@ -99,6 +100,7 @@ class AsyncInference:
         await self._hub.close()
         await self._store.close()
         self._threads.close()
+        self._notice_threads.close()
         self._aws.close()
 
     def _now(self) -> float:

@@ -8,6 +8,7 @@ requests a second cost a handful of commits. A commit is on disk in the sense of
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -195,15 +196,27 @@ class QueueStore:
     # --- in the thread
 
     def _run(self) -> None:
+        try:
+            connection = self._open()
+        except (sqlite3.Error, OSError) as error:
+            _log.error("the queue of asynchronous requests, %s, cannot be used: %s", self.path, error)
+            while (batch := self._next_batch()) is not None:  # whoever asks must hear of it
+                self._deliver(batch, (), error)
+            return
+        with contextlib.closing(connection):
+            while (batch := self._next_batch()) is not None:
+                self._commit(connection, batch)
+
+    def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
-            while (batch := self._next_batch()) is not None:
-                self._commit(connection, batch)
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        return connection
 
     def _next_batch(self) -> list[_Work] | None:
         """Waits for work, then takes all there is. None at the end, which is put last."""
@@ -232,9 +245,12 @@ class QueueStore:
         except Exception as error:  # a full disk, above all: whoever waits must hear of it
             failure = error
             _log.exception("the queue of asynchronous requests, %s, could not be written", self.path)
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        self._deliver(batch, results, failure)
 
+    def _deliver(self, batch: Sequence[_Work], results: Sequence[Any], failure: Exception | None) -> None:
         def deliver() -> None:
             for number, work in enumerate(batch):
                 if work.done is None or work.done.done():

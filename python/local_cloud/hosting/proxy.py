@@ -18,6 +18,8 @@ KEEP_ALIVE_S: Final = 1.5
 """Shorter than the idle time-out of the usual servers (gunicorn 2 s, uvicorn 5 s): a request must not be sent
 into a connection that the container is just closing."""
 
+CONNECT_S: Final = 5.0
+
 _STREAM_PIECE = 64 * 1024
 
 
@@ -95,7 +97,7 @@ class Proxy:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             trust_env=False,
         )
 
@@ -141,6 +143,8 @@ class Proxy:
                     answer.close()
                     raise
                 return Answer(answer.status, answer.headers, content)
+        except aiohttp.ConnectionTimeoutError as error:  # which is a TimeoutError too, though not of the answer
+            raise ConnectFailed(f"the container took no connection within {CONNECT_S:g} s") from error
         except TimeoutError as error:
             raise TimedOut(f"no complete answer within {timeout_s:g} s") from error
         except aiohttp.ClientConnectorError as error:

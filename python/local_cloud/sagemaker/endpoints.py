@@ -288,7 +288,10 @@ class Endpoints:
         if endpoint.live is not None:
             await self._stop(endpoint, endpoint.live)
         if endpoint.asynchronous is not None and self._asynchronous is not None:
-            await self._asynchronous.delete(endpoint.asynchronous)
+            try:
+                await self._asynchronous.delete(endpoint.asynchronous)
+            except Exception:  # a full disk: else it would be Deleting for ever
+                log.exception("the queue of endpoint %s was not removed from the disk", endpoint.name)
         del self._by_name[endpoint.name.lower()]
         for callback in self._gone:
             callback(endpoint.arn)

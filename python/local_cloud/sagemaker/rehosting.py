@@ -39,13 +39,9 @@ class Rehosting:
 
     async def suspend(self, within_s: float) -> None:
         """Waits until no endpoint is in progress, then suspends all that serve. Raises StillChanging."""
-        tasks = {
-            endpoint.task: endpoint.name
-            for endpoint in self._endpoints
-            if endpoint.task is not None and not endpoint.task.done()
-        }
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=within_s)
+        deadline = self._clock.deadline(within_s)
+        while tasks := self._in_progress():  # autoscaling may begin the next change when one has ended
+            _, pending = await asyncio.wait(tasks, timeout=deadline.remaining)
             if pending:
                 raise StillChanging(sorted(tasks[task] for task in pending))
         for endpoint in self._endpoints:
@@ -56,6 +52,13 @@ class Rehosting:
             self._before.append((endpoint, dataclasses.replace(endpoint.live, specs=specs)))
             endpoint.live, endpoint.asynchronous = None, None
             endpoint.settle(EndpointStatus.SYSTEM_UPDATING, self._clock.now(), endpoint.failure_reason)
+
+    def _in_progress(self) -> dict[asyncio.Task[None], str]:
+        return {
+            endpoint.task: endpoint.name
+            for endpoint in self._endpoints
+            if endpoint.task is not None and not endpoint.task.done()
+        }
 
     async def open_queues(self, asynchronous: AsyncInference) -> None:
         """Asynchronous endpoints take requests again, and have those that are on disk."""

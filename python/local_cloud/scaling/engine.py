@@ -150,7 +150,9 @@ class ScalingEngine:
         account, region, resource = key
         activities = self._activities.setdefault((account, region), ActivityLog(self._clock))
         if key not in self._targets:
-            self._targets[key] = ScalableTarget(resource, self._capacity, activities, self._clock)
+            self._targets[key] = ScalableTarget(
+                resource, self._capacity, activities, self._clock, limits=lambda: _limits(*key)
+            )
         return self._targets[key]
 
     def _complain_once(self, call: PolicyCall) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from local_cloud.clock import Clock
@@ -24,12 +24,19 @@ class ScalableTarget:
     """Used from one event loop. One activity at a time: SageMaker takes no change during another."""
 
     def __init__(
-        self, resource: str, capacity: VariantCapacity, activities: ActivityLog, clock: Clock
+        self,
+        resource: str,
+        capacity: VariantCapacity,
+        activities: ActivityLog,
+        clock: Clock,
+        limits: Callable[[], Limits | None],
     ) -> None:
+        """``limits``: the target's bounds now, None once it is deregistered."""
         self.resource = resource
         self._capacity = capacity
         self._activities = activities
         self._clock = clock
+        self._limits = limits
         self._task: asyncio.Task[None] | None = None
         self._going_to: int | None = None
         self._waiting: Decision | None = None
@@ -56,8 +63,11 @@ class ScalableTarget:
         if isinstance(found, tuple):
             if not busy:
                 self._activities.not_scaled(self.resource, *found)
-        elif found is not None and (found.capacity > current or (not busy and now >= self._in_until)):
-            self._start(found)
+        elif found is not None:
+            # What is decided during another change is carried out after it: too late for taking away.
+            may_scale_in = not busy and reading.steady and now >= self._in_until
+            if found.capacity > current or may_scale_in:
+                self._start(found)
 
     def hold_to(self, limits: Limits) -> None:
         """The target was registered, anew or with other limits: a count outside of them is changed, without a
@@ -112,6 +122,10 @@ class ScalableTarget:
             await self._capacity.ready(self.resource)
             if self._waiting is not None:
                 ended(Status.OVERRIDDEN, "The desired capacity was updated by a newer scaling event.")
+                return
+            limits = self._limits()
+            if limits is None or limits.clamp(count) != count:
+                ended(Status.OVERRIDDEN, "The scalable target was deregistered or its limits were changed.")
                 return
             reading = self._capacity.read(self.resource)
             before = count if reading is None else reading.desired

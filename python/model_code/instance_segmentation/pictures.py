@@ -184,7 +184,9 @@ def _open_array(path: Path) -> NDArray[Any]:
     """The array of an npy file, left on disk until it is touched."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # numpy also tries archives and pickles, and raises what they lead to
         raise InvalidInput(
             f"the file is no array in NumPy's npy format: {error}",
             hint="write it with numpy.save(file, array, allow_pickle=False)",

@@ -25,6 +25,7 @@ from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import MAX_PICTURE_PIXELS
 
 _TIME_BASE = Fraction(1, 90_000)
+_MAX_BOXES = 100_000  # two for each second of a day's recording in fragments are more than a file holds
 USUAL_RATE = Fraction(25)
 _CODECS = {
     # No look-ahead: it would hold dozens of frames in memory, which may be large ones.
@@ -195,8 +196,7 @@ def _check_boxes(path: Path) -> None:
     the file does, and one of them, ``moov``, describes the rest.
     """
     total = path.stat().st_size
-    kinds: list[bytes] = []
-    at = 0
+    count, at, indexed = 0, 0, False
     with path.open("rb") as file:
         while at + 8 <= total:
             file.seek(at)
@@ -206,9 +206,12 @@ def _check_boxes(path: Path) -> None:
                 size = int.from_bytes(head[8:16], "big")
             elif size == 0:  # to the end of the file
                 size = total - at
-            if not kinds and kind != b"ftyp" and not kind.isalnum():
+            if not count and kind != b"ftyp" and not kind.isalnum():
                 raise _not_a_video("it does not begin as an MP4 file does")
-            kinds.append(kind)
+            count += 1
+            indexed = indexed or kind == b"moov"
+            if count > _MAX_BOXES:
+                raise _not_a_video(f"it is cut into more than {_MAX_BOXES:,} parts")
             if size < 8 or at + size > total:
                 raise InvalidInput(
                     f"the video is cut off: its part {kind.decode('latin-1')!r} would end at byte "
@@ -216,5 +219,5 @@ def _check_boxes(path: Path) -> None:
                     hint="was it uploaded whole? export or upload it again",
                 )
             at += size
-    if b"moov" not in kinds:
+    if not indexed:
         raise _not_a_video("its index ('moov') is missing, as when a recording was cut off")

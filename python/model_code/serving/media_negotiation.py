@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from serving.errors import ServingError
@@ -15,17 +13,6 @@ from serving_contracts.tasks import MediaTask
 
 #: SageMaker's header for ``CustomAttributes``.
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"
-
-#: How files of each type begin: by their formats' own specifications.
-_BEGINNINGS: Mapping[str, Callable[[bytes], bool]] = MappingProxyType(
-    {
-        media_types.JPEG: lambda head: head.startswith(b"\xff\xd8\xff"),
-        media_types.PNG: lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),
-        media_types.WEBP: lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
-        media_types.NPY: lambda head: head.startswith(b"\x93NUMPY"),
-        media_types.MP4: lambda head: head[4:8] == b"ftyp",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +37,9 @@ def read_headers(task: MediaTask[Any, Any], headers: Headers) -> Terms:
 
 def sniff(task: MediaTask[Any, Any], head: bytes) -> str:
     """The type of a file that begins so; raise ServingError 415 where it is none that the task takes."""
-    for content_type in task.accepts:
-        if (begins := _BEGINNINGS.get(content_type)) is not None and begins(head):
-            return content_type
+    content_type = media_types.sniff(head)
+    if content_type in task.accepts:
+        return content_type
     raise _unsupported("The body begins like no file of a type that this model takes.", task)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,25 @@ async def test_a_job_is_awaited(ajobs: AsyncSession, endpoint: Endpoint, tmp_pat
         request.failure,
     )
     assert repr(job).startswith("AsyncJob(")
+
+
+async def test_the_timeout_is_for_each_file_of_a_folder_not_for_all(
+    runtime: Runtime, moto_url: str, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    publish(moto_url, "local", catalog(segmentation=endpoint.catalog_entry))
+    answer = runtime.answer
+
+    def slowly(handler: stand_in.Handler, call: stand_in.Call) -> Reply | None:
+        time.sleep(0.8)
+        return answer(handler, call)
+
+    runtime.answer = slowly
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (folder / name).write_bytes(JPEG)
+    async with await aconnect("local", endpoint_url=runtime.url, concurrency=1) as session:
+        assert len(await session.segment(folder, timeout=2)) == 3
 
 
 async def test_waiting_for_many_takes_no_thread_each(ajobs: AsyncSession, endpoint: Endpoint) -> None:

@@ -276,6 +276,17 @@ def test_a_task_that_nothing_serves_is_refused_with_what_is_served(runtime: Runt
         session.similarity("가", "나")
 
 
+def test_an_endpoint_that_serves_something_else_is_refused_with_what_it_serves(
+    runtime: Runtime, moto_url: str
+) -> None:
+    publish(moto_url, "local", catalog(one=endpoint("a", "sentiment"), two=endpoint("b", "similarity")))
+    with (
+        connect("local", endpoint_url=runtime.url) as session,
+        pytest.raises(EndpointNotFound, match=r"'one' does not serve .* \(it serves: sentiment;"),
+    ):
+        session.similarity("가", "나", endpoint="one")
+
+
 def test_a_pattern_of_a_later_version_is_named(runtime: Runtime, moto_url: str) -> None:
     publish(moto_url, "local", catalog(function=endpoint("real", "sentiment", "lambda")))
     with (

@@ -40,6 +40,7 @@ def folder(tmp_path: Path) -> Path:
     for name, data in {"b.png": PNG, "a.jpg": JPEG, "c.JPEG": JPEG + b"c"}.items():
         (pictures / name).write_bytes(data)
     (pictures / "notes.txt").write_text("not me")
+    (pictures / "._a.jpg").write_bytes(b"what macOS notes of a.jpg")
     (pictures / "deeper.jpg").mkdir()
     return pictures
 

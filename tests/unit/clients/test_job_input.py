@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a bucket that cannot be": ("s3://B_/key.jpg", "is no location in S3"),
     "a key that is too long": ("s3://bucket/" + "k" * 1020 + ".jpg", "is no location in S3"),
     "another scheme": ("https://example.com/a.jpg", "an object in S3 begins with s3://"),
+    "a telephone's picture": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is none of the types"),
+    "an open file": (BytesIO(JPEG), r"not an open file \(BytesIO\) \(give its path, or what read\(\)"),
+    "every second byte": (memoryview(JPEG)[::2], "not contiguous"),
     "none": (None, "must be a path, bytes or an s3:// location, not NoneType"),
     "a number": (5, "not int"),
     "a mapping": ({"path": "a.jpg"}, "not dict"),

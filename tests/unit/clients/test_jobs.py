@@ -156,6 +156,11 @@ SAID = {
         r"failed: the model failed \(error 7f3a\) \(its log tells why\)",
         500,
     ),
+    "a file that the model refuses": (
+        '{"error": {"code": "InvalidInput", "message": "is empty"}}',
+        r"failed: is empty \(mend the file or the options, and submit it again\)",
+        400,
+    ),
     "our error, quotes escaped": (
         r'Received server error (500) from primary with message "{\"error\": {\"code\": \"ModelFailed\", '
         r'\"message\": \"out of luck\"}}". See https://x',

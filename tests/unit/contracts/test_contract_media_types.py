@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from serving_contracts import InvalidInput
-from serving_contracts.media_types import JSON, JSON_LINES, NDJSON, canonical, matches, preferences
+from serving_contracts.media_types import (
+    JSON,
+    JSON_LINES,
+    MP4,
+    NDJSON,
+    PNG,
+    canonical,
+    matches,
+    preferences,
+    sniff,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +64,20 @@ def test_an_accept_header_is_ranked(header: str | None, wanted: tuple[str, ...])
 def test_ranges_match_what_they_cover() -> None:
     assert all(matches(wanted, JSON) for wanted in ("*/*", "application/*", JSON))
     assert not any(matches(wanted, JSON) for wanted in ("text/*", NDJSON))
+
+
+@pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\r", PNG),
+        (b"\0\0\0\x20ftypisom", MP4),
+        (b"\0\0\0\x14ftypqt  ", MP4),
+        (b"\0\0\0\x18ftypheic", None),
+        (b"\0\0\0\x20ftypavif", None),
+        (b"RIFF\x24\0\0\0WAVE", None),
+        (b"GIF89a", None),
+        (b"", None),
+    ],
+)
+def test_a_file_is_known_by_how_it_begins(head: bytes, media_type: str | None) -> None:
+    assert sniff(head) == media_type

@@ -234,6 +234,37 @@ async def test_a_restart_waits_for_changes_and_gives_up_when_they_take_too_long(
     await Rehosting(plane.plane.endpoints, Clock()).suspend(within_s=5)
 
 
+async def test_a_restart_waits_for_the_change_that_follows_a_change(plane: Plane) -> None:
+    endpoint = await in_service(plane)
+    fleet = plane.hosting.fleets[0]
+    wishes = [{"VariantName": "blue", "DesiredInstanceCount": 2}]
+
+    def resize() -> None:
+        plane.call("UpdateEndpointWeightsAndCapacities", EndpointName="e", DesiredWeightsAndCapacities=wishes)
+        assert endpoint.task is not None
+
+    resize()
+    assert endpoint.task is not None
+    endpoint.task.add_done_callback(lambda _: resize())  # as autoscaling does that has waited
+    await Rehosting(plane.plane.endpoints, Clock()).suspend(within_s=5)
+    assert endpoint.status.value == "SystemUpdating"
+    assert fleet.capacity["blue"] == (2, 1.0)
+
+
+async def test_an_endpoint_whose_queue_cannot_be_removed_is_deleted_nevertheless(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = await in_service(plane)
+
+    async def forget(name: str) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(plane.queues._store, "forget", forget)
+    plane.call("DeleteEndpoint", EndpointName="e")
+    await endpoint.task  # type: ignore[misc]
+    assert plane.plane.state() == []
+
+
 async def test_a_deleted_endpoint_takes_its_queue_along(plane: Plane) -> None:
     endpoint = await in_service(plane)
     assert endpoint.asynchronous is not None

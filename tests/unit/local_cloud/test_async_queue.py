@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from async_parts import Bench, Containers, died, echo, inline, make_bench, until
+from async_parts import Bench, Containers, answered, died, echo, inline, make_bench, until
 
-from local_cloud.asynchronous import BacklogFull, queue
+from local_cloud.asynchronous import BacklogFull, attempt, completion, queue
+from local_cloud.asynchronous.store import QueueStore
 from local_cloud.hosting import InvokeRequest
-from serving_contracts.limits import ASYNC_CRASHES
+from serving_contracts.limits import ASYNC_CRASHES, ASYNC_REFUSALS
 
 
 @pytest.fixture
@@ -236,3 +239,99 @@ async def test_many_requests_at_once_all_end_once(bench: Bench) -> None:
         backlog = endpoint._queue.backlog()
     assert (backlog.size, backlog.oldest_age_s) == (0, 0.0)
     assert len(fleet.requests) == 300
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_request_that_a_container_does_not_take_now_is_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(attempt, "REFUSED_PAUSE_S", (0.001, 0.01))
+    refusals = [answered(status, b"not now")] * 3
+
+    async def refuse_first(request: InvokeRequest) -> bytes:
+        if refusals:
+            raise refusals.pop()
+        return await echo(request)
+
+    async with bench.hosting(Containers(behave=refuse_first)) as endpoint:
+        accepted = await endpoint.submit(inline("x"))
+        await until(lambda: endpoint.state()["done"] == 1)
+        assert bench.get(accepted.output_location) == b"answer to x"
+
+
+async def test_a_request_that_containers_always_refuse_fails_with_their_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "REFUSED_PAUSE_S", (0.0, 0.0))
+
+    async def refuse(request: InvokeRequest) -> bytes:
+        raise answered(503, b"the model is being loaded")
+
+    fleet = Containers(behave=refuse)
+    async with bench.hosting(fleet) as endpoint:
+        accepted = await endpoint.submit(inline("x"))
+        await until(lambda: endpoint.state()["failed"] == 1)
+        assert accepted.failure_location is not None
+        assert bench.get(accepted.failure_location) == b"the model is being loaded"
+    assert len(fleet.requests) == ASYNC_REFUSALS
+
+
+async def test_a_request_that_is_refused_for_longer_than_it_may_wait_expires(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "REFUSED_PAUSE_S", (0.0, 0.0))
+
+    async def refuse(request: InvokeRequest) -> bytes:
+        bench.clock.seconds += 25
+        raise answered(503, b"")
+
+    fleet = Containers(behave=refuse)
+    async with bench.hosting(fleet) as endpoint:
+        await endpoint.submit(inline("x", ttl_s=60))
+        await until(lambda: endpoint.state()["failed"] == 1)
+    assert bench.metrics["ExpiredRequests"] == [1]
+    assert len(fleet.requests) == 3
+
+
+async def test_an_end_that_the_disk_does_not_take_is_written_down_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completion, "RETRY_S", (0.001, 0.01))
+    real, failures = QueueStore.end, [OSError("disk full"), OSError("disk full")]
+
+    def end(self: QueueStore, *arguments: Any, **named: Any) -> asyncio.Future[None]:
+        if not failures:
+            return real(self, *arguments, **named)
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(failures.pop())
+        return failed
+
+    monkeypatch.setattr(QueueStore, "end", end)
+    fleet = Containers()
+    async with bench.hosting(fleet) as endpoint:
+        await endpoint.submit(inline("x"))
+        await until(lambda: endpoint.state()["done"] == 1)
+        assert endpoint.state()["in_process"] == 0
+    assert len(fleet.requests) == 1
+
+
+async def test_a_result_that_s3_fails_over_is_a_failure_and_no_request_without_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put_object(*arguments: Any, **named: Any) -> None:
+        raise ValueError("inside moto")
+
+    async with bench.hosting(Containers()) as endpoint:
+        monkeypatch.setattr(bench.s3, "put_object", put_object)
+        await endpoint.submit(inline("x"))
+        await until(lambda: endpoint.state()["failed"] == 1)
+        assert endpoint.state()["in_process"] == 0
+
+
+async def test_a_queue_whose_file_cannot_be_used_says_so_to_everyone(tmp_path: Path) -> None:
+    (tmp_path / "queue.sqlite3").mkdir()
+    store = QueueStore(tmp_path / "queue.sqlite3")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            await asyncio.wait_for(store.last_seq(), 5)
+    await asyncio.wait_for(store.close(), 5)

@@ -18,7 +18,8 @@ class Target:
     def __init__(self, variants: FakeVariants, clock: FakeClock) -> None:
         self.log = ActivityLog(clock)
         self.variants = variants
-        self.target = ScalableTarget(RESOURCE, variants, self.log, clock)
+        self.limits: Limits | None = Limits(0, 10)
+        self.target = ScalableTarget(RESOURCE, variants, self.log, clock, limits=lambda: self.limits)
 
     async def consider(self, *triggers: Trigger, limits: Limits | None = None) -> int:
         self.target.consider(triggers, limits or Limits(0, 10), tracking_agrees=True)
@@ -72,6 +73,33 @@ async def test_scaling_in_waits_for_its_cooldown_which_scaling_out_ends(
     assert await target.consider(step(-1, 0.5, below=True, Cooldown=300)) == 4
     assert await target.consider(step(1, 1.0, Cooldown=0)) == 5
     assert await target.consider(step(-1, 0.5, below=True, Cooldown=300)) == 4
+
+
+async def test_nothing_is_taken_away_after_a_change_that_someone_else_makes(
+    target: Target, variants: FakeVariants
+) -> None:
+    variants.counts[RESOURCE] = 5
+    variants.is_ready.clear()  # an update by Terraform, say
+    target.begin(tracking(0.0, below=True))
+    variants.is_ready.set()
+    await target.target.settled()
+    assert variants.changes == []
+    assert await target.consider(tracking(0.0, below=True)) == 0
+
+
+@pytest.mark.parametrize("limits", [None, Limits(0, 1)])
+async def test_what_waits_is_given_up_when_the_target_goes_or_its_limits_change(
+    target: Target, variants: FakeVariants, limits: Limits | None
+) -> None:
+    variants.is_ready.clear()
+    target.begin(step(1, 1.0))
+    target.limits = limits
+    variants.is_ready.set()
+    await target.target.settled()
+    assert variants.changes == []
+    (activity,) = target.activities
+    assert activity["StatusCode"] == "Overridden"
+    assert "deregistered or its limits were changed" in activity["StatusMessage"]
 
 
 async def test_a_further_scale_out_waits_for_the_one_under_way(

@@ -141,6 +141,30 @@ def test_an_array_of_objects_and_an_archive_of_arrays_are_refused(tmp_path: Path
             Picture(tmp_path / name, "application/x-npy")
 
 
+def array_header(shape: str) -> bytes:
+    """What an npy file of this shape begins with."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"PK\x03\x04 no archive either", id="an archive that is none"),
+        pytest.param(b"PK\x05\x06", id="the end of an archive"),
+        pytest.param(array_header(f"({10**30}, 3)"), id="more rows than a number holds"),
+        pytest.param(array_header("(-1, 3)"), id="fewer rows than none"),
+        pytest.param(array_header("(" * 60), id="brackets that never close"),
+        pytest.param(b"\x80\x04K\x01.", id="a pickle"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_what_is_no_array_is_the_callers_fault(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "body").write_bytes(body)
+    with pytest.raises(InvalidInput, match="npy format"):
+        Picture(tmp_path / "body", "application/x-npy")
+
+
 def test_a_truncated_array_is_refused(tmp_path: Path) -> None:
     path = array_file(tmp_path / "body", scene())
     path.write_bytes(path.read_bytes()[:-100])

@@ -104,6 +104,13 @@ def test_a_recording_without_its_index_is_refused(movie: Path) -> None:
         Video(movie, 1)
 
 
+def test_a_file_of_countless_tiny_parts_is_refused_soon(tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    path.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08free" * 150_000)
+    with pytest.raises(InvalidInput, match="more than 100,000 parts"):
+        Video(path, 1)
+
+
 def damage_after_half(path: Path) -> None:
     data = bytearray(path.read_bytes())
     begin = data.index(b"mdat") + 4
