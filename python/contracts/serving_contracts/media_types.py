@@ -26,7 +26,7 @@ ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 """Other spellings in use, and the one this platform answers with."""
 
 _PICTURE_BRANDS: Final = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
-"""HEIF and AVIF pictures, as telephones take them, are in the same container as MP4 (ISO/IEC 23008-12, 10)."""
+"""HEIF and AVIF pictures, as telephones take them: in the same container as MP4 (ISO/IEC 23008-12, 10)."""
 
 KNOWN: Final = (JSON, JSON_LINES, NDJSON, NPY, JPEG, PNG, WEBP, MP4, OCTET_STREAM)
 

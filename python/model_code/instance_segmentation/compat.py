@@ -27,6 +27,10 @@ def prepare() -> None:
         warnings.simplefilter("ignore")
         import gluoncv  # noqa: F401
         import mxnet as mx
+    # Said at the first run of every network of gluoncv's detectors, of an input that is not even used.
+    warnings.filterwarnings(
+        "ignore", message="Cannot decide type for the following arguments", module="mxnet"
+    )
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     for module in (mx.nd.contrib, mx.sym.contrib):
         module.__dict__.pop("box_encode", None)

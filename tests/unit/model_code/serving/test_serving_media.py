@@ -61,7 +61,7 @@ def test_a_file_without_a_type_is_known_by_its_first_bytes(
     assert server.noted("asked")[-1].startswith(f"['{content_type}'")
 
 
-@pytest.mark.parametrize("body", [b"GIF89a", b"\x00", b"%PDF-1.7", b'{"text": "a"}'])
+@pytest.mark.parametrize("body", [b"GIF89a", b"\x00", b"%PDF-1.7", b"\0\0\0\x18ftypheic", b'{"text": "a"}'])
 def test_a_file_that_begins_like_none_of_these_gets_415_and_hears_what_is_taken(
     server: MediaServer, body: bytes
 ) -> None:
