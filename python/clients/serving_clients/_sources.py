@@ -142,12 +142,11 @@ def pack(what: object, task: MediaTask[Any, Any] | None, content_type: str | Non
     source = _source(what)
     if content_type is not None:
         return Parcel(source, _checked_type(content_type, task))
-    remote = isinstance(source, Remote)
-    found = None if remote else media_types.sniff(source.piece(0, min(source.size, _FIRST_BYTES)))
+    found = None if isinstance(source, Remote) else _sniffed(source)
     named = SUFFIXES.get(source.suffix)
     if task is None:
         return Parcel(source, found or named or media_types.OCTET_STREAM)
-    guess = named if remote else found
+    guess = named if isinstance(source, Remote) else found
     if guess in task.accepts and guess is not None:
         return Parcel(source, guess)
     if named in task.accepts:
@@ -232,6 +231,10 @@ def _source(what: object) -> Source:
     source = File(path, about.st_size, about.st_mtime_ns)
     _check_size(source)
     return source
+
+
+def _sniffed(source: File | Memory) -> str | None:
+    return media_types.sniff(source.piece(0, min(source.size, _FIRST_BYTES)))
 
 
 def _check_size(source: File | Memory) -> None:

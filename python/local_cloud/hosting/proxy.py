@@ -143,7 +143,7 @@ class Proxy:
                     answer.close()
                     raise
                 return Answer(answer.status, answer.headers, content)
-        except aiohttp.ConnectionTimeoutError as error:  # which is a TimeoutError too, though not of the answer
+        except aiohttp.ConnectionTimeoutError as error:  # a TimeoutError too, but not the answer's
             raise ConnectFailed(f"the container took no connection within {CONNECT_S:g} s") from error
         except TimeoutError as error:
             raise TimedOut(f"no complete answer within {timeout_s:g} s") from error

