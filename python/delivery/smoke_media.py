@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from delivery.callers import connect
@@ -36,8 +37,7 @@ def ask_about_scene(environment: Environment, endpoint: str, case: SmokeCase) ->
             draw_picture(seed).png,
             content_type="image/png",
             endpoint=endpoint,
-            score_threshold=chosen.score_threshold,
-            max_objects=chosen.max_objects,
+            **asdict(chosen),
         )
         return summary(job.result(timeout=ANSWER_S))
 

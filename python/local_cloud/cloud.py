@@ -176,14 +176,22 @@ class LocalCloud:
 
         Raises:
             StillChanging: endpoints have been in progress for too long; nothing was done.
+            OSError, sqlite3.Error: the state folder cannot be written. The endpoints are Failed.
         """
         parts = self._parts
         assert parts is not None
-        assert self.info is not None
-        directory = self.settings.directory.absolute()
         rehosting = Rehosting(parts.control_plane.endpoints, self.clock)
         await rehosting.suspend(RESTART_SETTLE_SECONDS)
         log.info("hosting is being restarted")
+        try:
+            return await self._rehost(parts, rehosting)
+        except Exception as error:
+            rehosting.give_up(error)
+            raise
+
+    async def _rehost(self, parts: _Parts, rehosting: Rehosting) -> list[Endpoint]:
+        assert self.info is not None
+        directory = self.settings.directory.absolute()
         await parts.asynchronous.close()
         parts.asynchronous = self._make_asynchronous(directory, self.info.url, parts.backing)
         await parts.asynchronous.start()

@@ -216,8 +216,13 @@ class Waiter:
 
     def _look_on(self) -> None:
         with ThreadPoolExecutor(LOOKS_AT_ONCE, "serving-clients-looks") as pool:
-            while due := self._next_due():
-                list(pool.map(self._look_at, due))
+            try:
+                while due := self._next_due():
+                    list(pool.map(self._look_at, due))
+            except BaseException:  # a fault of ours: the next who waits starts another thread
+                with self._changed:
+                    self._looking = None
+                raise
 
     def _next_due(self) -> Iterable[Ticket]:
         """The jobs to look at, when it is time; none when nobody waits, and then this thread is forgotten."""

@@ -128,4 +128,5 @@ EVERY_NTH_FRAME_RANGE: Final = (1, 10_000)  # [platform]
 MAX_FRAMES_RANGE: Final = (1, 10_000)  # [platform] frames of a video that are looked at
 DEFAULT_MAX_FRAMES: Final = 300  # [platform]
 MAX_OBJECTS_RANGE: Final = (1, 100)  # [platform] objects of one frame
+MAX_PICTURE_BYTES: Final = 256 * MIB  # [platform] a file; 50 million pixels fit in, and readers hold it whole
 MAX_PICTURE_PIXELS: Final = 50_000_000  # [platform] a picture that unpacks to more is refused (150 MB as RGB)

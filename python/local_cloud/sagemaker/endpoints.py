@@ -16,19 +16,20 @@ from typing import Any
 
 from local_cloud.asynchronous import AsyncInference
 from local_cloud.clock import Clock
-from local_cloud.hosting.errors import DeploymentFailed
-from local_cloud.hosting.specs import HostedFleet, VariantSpec, VariantState
+from local_cloud.hosting.specs import HostedFleet, VariantSpec
 from local_cloud.sagemaker.deployment import check_instance_count, variant_specs, with_retained_properties
 from local_cloud.sagemaker.endpoint import Deployment, Endpoint, EndpointStatus
 from local_cloud.sagemaker.errors import (
     already_exists,
     in_progress,
     not_found,
+    restarting,
     stopping,
     validation_exception,
 )
-from local_cloud.sagemaker.queues import async_config, open_queue, refuse_change_of_kind
+from local_cloud.sagemaker.queues import async_config, refuse_change_of_kind
 from local_cloud.sagemaker.resources import Arns, Collection
+from local_cloud.sagemaker.transitions import Transitions
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,13 @@ class Endpoints:
         self._configs = configs
         self._models = models
         self._make_fleet = make_fleet
-        self._asynchronous = asynchronous
+        self._transitions = Transitions(clock, asynchronous)
         self._arns = arns
         self._clock = clock
         self._by_name: dict[str, Endpoint] = {}
         self._gone: list[Callable[[str], None]] = []
         self._closing = False
+        self._suspended = False
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(list(self._by_name.values()))
@@ -85,9 +87,12 @@ class Endpoints:
         """Starts an endpoint; it is Creating when this returns.
 
         Raises:
-            AwsError: the name is taken, the configuration is missing or not hosted locally.
+            AwsError: the name is taken, the configuration is missing or not hosted locally, or hosting is
+                being made anew.
         """
         self._refuse_if_closing()
+        if self._suspended:
+            raise restarting()
         if name.lower() in self._by_name:
             raise already_exists("endpoint", self.arn(name))
         deployment = self._deployment(name, config_name)
@@ -97,7 +102,7 @@ class Endpoints:
         endpoint.pending = deployment
         endpoint.is_asynchronous = deployment.asynchronous is not None
         self._by_name[name.lower()] = endpoint
-        self._run(endpoint, self._bring_up(endpoint, deployment))
+        self._run(endpoint, self._transitions.bring_up(endpoint, deployment))
         return endpoint
 
     def update(
@@ -123,7 +128,7 @@ class Endpoints:
         )
         endpoint.pending = deployment
         endpoint.settle(EndpointStatus.UPDATING, self._clock.now())
-        self._run(endpoint, self._replace(endpoint, live, deployment, deployment_config))
+        self._run(endpoint, self._transitions.replace(endpoint, live, deployment, deployment_config))
         return endpoint
 
     def update_capacity(self, name: str, desired: Sequence[Mapping[str, Any]]) -> Endpoint:
@@ -135,7 +140,7 @@ class Endpoints:
         endpoint, live = self._changeable(name)
         _check_wishes(endpoint, live, desired)
         endpoint.settle(EndpointStatus.UPDATING, self._clock.now())
-        self._run(endpoint, self._resize(endpoint, live, desired))
+        self._run(endpoint, self._transitions.resize(endpoint, live, desired))
         return endpoint
 
     def delete(self, name: str) -> None:
@@ -166,15 +171,20 @@ class Endpoints:
                 log.error("a fleet did not stop cleanly", exc_info=result)
         self._by_name.clear()
 
+    def suspend(self) -> None:
+        """No endpoint is created until ``use``: hosting is being made anew."""
+        self._suspended = True
+
     def use(self, make_fleet: FleetFactory, asynchronous: AsyncInference | None) -> None:
         """Fleets and queues are made by these from now on: hosting was made anew."""
-        self._make_fleet, self._asynchronous = make_fleet, asynchronous
+        self._make_fleet, self._transitions.asynchronous = make_fleet, asynchronous
+        self._suspended = False
 
     def bring_back(self, endpoint: Endpoint, before: Deployment) -> None:
         """Starts what an endpoint was ``before`` hosting was made anew; it is InService, or Failed, soon."""
         fleet = self._make_fleet(endpoint.name, before.specs)
         deployment = dataclasses.replace(before, fleet=fleet, started=self._clock.now())
-        self._run(endpoint, self._bring_up(endpoint, deployment))
+        self._run(endpoint, self._transitions.bring_up(endpoint, deployment))
 
     def _refuse_if_closing(self) -> None:
         # The gateway answers until the last fleet has stopped; a change begun meanwhile would outlive us.
@@ -203,7 +213,7 @@ class Endpoints:
     ) -> Deployment:
         config = self._configs.get(config_name)
         specs = variant_specs(config, self._models)
-        asynchronous = async_config(config, specs, hosted=self._asynchronous is not None)
+        asynchronous = async_config(config, specs, hosted=self._transitions.asynchronous is not None)
         if live is not None:
             states = {state.name: state for state in live.fleet.describe()}
             specs = with_retained_properties(specs, states, keep_count=keep_count, keep_weight=keep_weight)
@@ -215,118 +225,12 @@ class Endpoints:
     def _run(self, endpoint: Endpoint, work: Coroutine[Any, Any, None]) -> None:
         endpoint.task = asyncio.create_task(work, name=f"endpoint {endpoint.name}")
 
-    async def _bring_up(self, endpoint: Endpoint, deployment: Deployment) -> None:
-        reason = await self._start(endpoint, deployment)
-        endpoint.pending = None
-        if reason is not None:
-            endpoint.settle(EndpointStatus.FAILED, self._clock.now(), reason)
-            return
-        self._go_live(endpoint, deployment)
-        endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
-        log.info("endpoint %s is InService", endpoint.name)
-
-    async def _replace(
-        self,
-        endpoint: Endpoint,
-        old: Deployment,
-        new: Deployment,
-        deployment_config: Mapping[str, Any] | None,
-    ) -> None:
-        reason = await self._start(endpoint, new)
-        if reason is not None:
-            # The new fleet has cleaned up after itself and the old one never stopped serving: nothing else to
-            # undo.
-            endpoint.settle(EndpointStatus.ROLLING_BACK, self._clock.now(), reason)
-            endpoint.pending = None
-            await asyncio.sleep(0)
-            endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now(), reason)
-            return
-        # What old instances do not finish while they drain comes back to an asynchronous endpoint's queue.
-        self._go_live(endpoint, new)
-        endpoint.pending = None
-        endpoint.config_name = new.config_name
-        endpoint.last_deployment_config = deployment_config
-        await self._stop(endpoint, old)
-        endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
-        log.info("endpoint %s is InService with %s", endpoint.name, new.config_name)
-
-    async def _resize(
-        self, endpoint: Endpoint, live: Deployment, desired: Sequence[Mapping[str, Any]]
-    ) -> None:
-        before = {state.name: state for state in live.fleet.describe()}
-        changed: list[VariantState] = []
-        try:
-            for wish in desired:
-                changed.append(before[wish["VariantName"]])
-                await live.fleet.set_capacity(
-                    wish["VariantName"],
-                    instance_count=wish.get("DesiredInstanceCount"),
-                    weight=wish.get("DesiredWeight"),
-                )
-        except Exception as error:
-            reason = self._reason(endpoint, error)
-            endpoint.settle(EndpointStatus.ROLLING_BACK, self._clock.now(), reason)
-            await self._undo_resize(endpoint, live, changed)
-            endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now(), reason)
-        else:
-            endpoint.settle(EndpointStatus.IN_SERVICE, self._clock.now())
-
-    async def _undo_resize(
-        self, endpoint: Endpoint, live: Deployment, changed: Sequence[VariantState]
-    ) -> None:
-        for state in changed:
-            try:
-                await live.fleet.set_capacity(
-                    state.name, instance_count=state.desired_instance_count, weight=state.desired_weight
-                )
-            except Exception:
-                log.exception("variant %s of endpoint %s could not be rolled back", state.name, endpoint.name)
-
     async def _take_down(self, endpoint: Endpoint) -> None:
-        if endpoint.asynchronous is not None:
-            endpoint.asynchronous.detach()
-        if endpoint.live is not None:
-            await self._stop(endpoint, endpoint.live)
-        if endpoint.asynchronous is not None and self._asynchronous is not None:
-            try:
-                await self._asynchronous.delete(endpoint.asynchronous)
-            except Exception:  # a full disk: else it would be Deleting for ever
-                log.exception("the queue of endpoint %s was not removed from the disk", endpoint.name)
+        await self._transitions.take_down(endpoint)
         del self._by_name[endpoint.name.lower()]
         for callback in self._gone:
             callback(endpoint.arn)
         log.info("endpoint %s is deleted", endpoint.name)
-
-    def _go_live(self, endpoint: Endpoint, deployment: Deployment) -> None:
-        endpoint.live = deployment
-        if endpoint.asynchronous is not None and deployment.asynchronous is not None:
-            endpoint.asynchronous.attach(deployment.fleet, deployment.specs[0].name, deployment.asynchronous)
-
-    async def _start(self, endpoint: Endpoint, deployment: Deployment) -> str | None:
-        """Starts a fleet; returns why it did not start, None if it did."""
-        try:
-            if endpoint.asynchronous is None and self._asynchronous is not None:
-                endpoint.asynchronous = await open_queue(self._asynchronous, endpoint, deployment)
-            await deployment.fleet.start()
-        except Exception as error:
-            return self._reason(endpoint, error)
-        return None
-
-    async def _stop(self, endpoint: Endpoint, deployment: Deployment) -> None:
-        try:
-            await deployment.fleet.stop()
-        except Exception:
-            log.exception("a fleet of endpoint %s did not stop cleanly", endpoint.name)
-
-    def _reason(self, endpoint: Endpoint, error: Exception) -> str:
-        if isinstance(error, DeploymentFailed):
-            log.warning("endpoint %s: %s", endpoint.name, error.reason)
-            return error.reason
-        log.error("endpoint %s: internal error", endpoint.name, exc_info=error)
-        return (
-            f"Request to service failed. The local cloud itself failed ({type(error).__name__}: {error}); "
-            "its log says more."
-        )
 
 
 def _check_wishes(endpoint: Endpoint, live: Deployment, desired: Sequence[Mapping[str, Any]]) -> None:

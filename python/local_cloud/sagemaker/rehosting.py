@@ -44,6 +44,7 @@ class Rehosting:
             _, pending = await asyncio.wait(tasks, timeout=deadline.remaining)
             if pending:
                 raise StillChanging(sorted(tasks[task] for task in pending))
+        self._endpoints.suspend()
         for endpoint in self._endpoints:
             if endpoint.status is not EndpointStatus.IN_SERVICE or endpoint.live is None:
                 continue
@@ -59,6 +60,17 @@ class Rehosting:
             for endpoint in self._endpoints
             if endpoint.task is not None and not endpoint.task.done()
         }
+
+    def give_up(self, error: Exception) -> None:
+        """What was suspended is Failed, so that it can be deleted."""
+        reason = (
+            f"Request to service failed. Hosting could not be restarted ({type(error).__name__}: {error}). "
+            "Restart it again, or the local cloud, then create the endpoint anew."
+        )
+        for endpoint, _ in self._before:
+            if endpoint.status is EndpointStatus.SYSTEM_UPDATING:
+                endpoint.asynchronous = None
+                endpoint.settle(EndpointStatus.FAILED, self._clock.now(), reason)
 
     async def open_queues(self, asynchronous: AsyncInference) -> None:
         """Asynchronous endpoints take requests again, and have those that are on disk."""

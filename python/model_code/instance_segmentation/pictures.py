@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
-from serving_contracts.limits import MAX_PICTURE_PIXELS
+from serving_contracts.limits import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS
 
 Pixels = NDArray[np.uint8]
 
@@ -51,6 +51,16 @@ def check_size(width: int, height: int, what: str = "picture") -> None:
         )
 
 
+def _check_bytes(path: Path) -> None:
+    """Raises InvalidInput for a file that Pillow, which holds some formats whole, should not be given."""
+    size = path.stat().st_size
+    if size > MAX_PICTURE_BYTES:
+        raise InvalidInput(
+            f"the picture's file has {size:,} bytes; at most {MAX_PICTURE_BYTES:,} are read",
+            hint="an array (application/x-npy) or a video may be larger",
+        )
+
+
 class Picture:
     """A picture in a file, of `width` × `height` pixels.
 
@@ -64,6 +74,7 @@ class Picture:
         if self._is_array:
             self.height, self.width = _open_array(path).shape[:2]
         else:
+            _check_bytes(path)
             with _opened(path) as image:
                 self._orientation = _orientation(image)
                 self.width, self.height = image.size[::-1] if self._is_sideways else image.size

@@ -36,16 +36,21 @@ _CODECS = {
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a video: its 0-based index, and seconds from the start."""
+    """A frame of a video: its 0-based index, and seconds from the start.
+
+    A frame that is of another size than the first one is shown at the size of that.
+    """
 
     index: int
     time_s: float
     _frame: Any
+    _size: tuple[int, int]  # width, height, before it is turned
     _quarter_turns: int
 
     def pixels(self) -> Pixels:
         """RGB, upright, (height, width, 3)."""
-        return self._upright(self._frame.to_ndarray(format="rgb24"))
+        width, height = self._size
+        return self._upright(self._frame.to_ndarray(format="rgb24", width=width, height=height))
 
     def sample(self, height: int, width: int) -> Pixels:
         """RGB, upright, made to this size, (height, width, 3)."""
@@ -92,8 +97,8 @@ class Video:
             raise
         # The matrix turns counter-clockwise, as NumPy does.
         self._quarter_turns = round(self._first.rotation / 90) % 4
-        size = (self._first.width, self._first.height)
-        self.width, self.height = size[::-1] if self._quarter_turns % 2 else size
+        self._size = (self._first.width, self._first.height)
+        self.width, self.height = self._size[::-1] if self._quarter_turns % 2 else self._size
 
     def __enter__(self) -> Video:
         return self
@@ -113,7 +118,7 @@ class Video:
             check()
             if index % every_nth:
                 continue
-            yield Frame(index, self._time_of(frame, index), frame, self._quarter_turns)
+            yield Frame(index, self._time_of(frame, index), frame, self._size, self._quarter_turns)
             given += 1
             if given == most:
                 self.truncated = self._goes_on_for(every_nth, check)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from jobs_stand_in import Endpoint
 from moto.server import ThreadedMotoServer
+from published_catalogs import catalog, publish
 from runtime_stand_in import ENDPOINT, Runtime, running
 
 from serving_clients import EndpointClient, Session, connect
 
-REGION = "ap-northeast-2"
 AWS_NAMES = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "SERVING_LOCAL_DIR")
 
 
@@ -49,35 +46,6 @@ def moto_url() -> Iterator[str]:
 def runtime(moto_url: str) -> Iterator[Runtime]:
     with running(moto_url) as server:
         yield server
-
-
-def catalog(environment: str = "local", **endpoints: Any) -> str:
-    tasks = ("sentiment", "similarity", "summarization")
-    korean_nlp = {
-        "pattern": "multi_container",
-        "endpoint_name": ENDPOINT,
-        "mode": "Direct",
-        "variants": ["blue"],
-        "containers": {task: {"task": task, "model": task} for task in tasks},
-    }
-    return json.dumps(
-        {
-            "version": 1,
-            "environment": environment,
-            "region": REGION,
-            "endpoints": endpoints or {"korean-nlp": korean_nlp},
-        }
-    )
-
-
-def publish(moto_url: str, environment: str, value: str) -> None:
-    name = f"/serving/{environment}/catalog"
-    _ssm(moto_url).put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
-
-
-@functools.cache
-def _ssm(moto_url: str) -> Any:
-    return boto3.client("ssm", endpoint_url=moto_url, region_name=REGION)
 
 
 @pytest.fixture

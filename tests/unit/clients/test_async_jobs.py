@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import runtime_stand_in as stand_in
-from conftest import catalog, publish
 from jobs_stand_in import ANSWER, JPEG, NAME, SERVER_ERROR, Endpoint
+from published_catalogs import catalog, publish
 from runtime_stand_in import AwsCall, Reply, Runtime
 
 from serving_clients import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import runtime_stand_in as stand_in
-from conftest import catalog, publish
+from published_catalogs import catalog, publish
 from runtime_stand_in import Runtime
 
 import serving_clients

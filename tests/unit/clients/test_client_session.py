@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import moto
 import pytest
-from conftest import REGION, catalog, publish
+from published_catalogs import REGION, catalog, publish
 from runtime_stand_in import ENDPOINT, Reply, Runtime, replies
 
 from serving_clients import (

@@ -9,7 +9,7 @@ import sys
 import venv
 from pathlib import Path
 
-from conftest import catalog, publish
+from published_catalogs import catalog, publish
 from runtime_stand_in import Runtime
 
 PROJECT = Path(__file__).parents[3] / "python" / "clients"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import runtime_stand_in as stand_in
-from conftest import REGION, catalog, publish
 from jobs_stand_in import ANSWER, JPEG, NAME, PNG, SERVER_ERROR, Endpoint
+from published_catalogs import REGION, catalog, publish
 from runtime_stand_in import Runtime
 
 from serving_clients import (

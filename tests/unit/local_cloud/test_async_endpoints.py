@@ -256,6 +256,29 @@ async def test_a_restart_waits_for_the_change_that_follows_a_change(plane: Plane
     assert fleet.capacity["blue"] == (2, 1.0)
 
 
+async def test_no_endpoint_is_created_while_hosting_is_made_anew(plane: Plane) -> None:
+    rehosting = Rehosting(plane.plane.endpoints, Clock())
+    await in_service(plane)
+    await rehosting.suspend(within_s=1)
+    with pytest.raises(AwsError, match=r"ServiceUnavailable: .* is being restarted; try again shortly"):
+        plane.call("CreateEndpoint", EndpointName="new", EndpointConfigName="c2")
+    await rehosting.resume(plane.hosting.fleet, plane.queues)
+    plane.call("CreateEndpoint", EndpointName="new", EndpointConfigName="c2")
+
+
+async def test_a_restart_that_fails_leaves_endpoints_that_can_be_deleted(plane: Plane) -> None:
+    endpoint = await in_service(plane)
+    rehosting = Rehosting(plane.plane.endpoints, Clock())
+    await rehosting.suspend(within_s=1)
+    rehosting.give_up(OSError("No space left on device"))
+    described = plane.call("DescribeEndpoint", EndpointName="e")
+    assert described["EndpointStatus"] == "Failed"
+    assert "No space left on device" in described["FailureReason"]
+    plane.call("DeleteEndpoint", EndpointName="e")
+    await endpoint.task  # type: ignore[misc]
+    assert plane.plane.state() == []
+
+
 async def test_an_endpoint_whose_queue_cannot_be_removed_is_deleted_nevertheless(
     plane: Plane, monkeypatch: pytest.MonkeyPatch
 ) -> None:

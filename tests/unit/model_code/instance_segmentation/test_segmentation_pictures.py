@@ -14,7 +14,9 @@ from PIL import Image
 from segmentation_files import HEIGHT, RED, WIDTH, scene
 
 from instance_segmentation.pictures import Picture
+from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
+from serving_contracts.limits import MAX_PICTURE_BYTES
 
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
@@ -255,3 +257,12 @@ def test_damaged_camera_notes_do_not_spoil_a_picture(tmp_path: Path) -> None:
 def test_the_same_file_gives_the_same_pixels(tmp_path: Path) -> None:
     picture = saved(tmp_path / "body", Image.fromarray(scene(scale=8)), "JPEG")
     assert np.array_equal(picture.sample(40, 60), picture.sample(40, 60))
+
+
+def test_a_file_that_is_too_large_for_a_picture_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    with path.open("wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n")
+        file.truncate(MAX_PICTURE_BYTES + 1)
+    with pytest.raises(InvalidInput, match="268,435,457 bytes"):
+        Picture(path, media_types.PNG)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from segmentation_files import HEIGHT, WIDTH, read_video, scene, turn_video, write_video
 
 from instance_segmentation.pictures import Pixels
@@ -73,6 +76,26 @@ def test_a_video_is_turned_as_the_phone_was_held(movie: Path, degrees: int) -> N
     assert frame.sample(*expected.shape[:2]).shape == expected.shape
     with Video(movie, 1) as video:
         assert (video.height, video.width) == expected.shape[:2]
+
+
+def test_a_frame_of_another_size_is_shown_at_the_size_of_the_first(tmp_path: Path) -> None:
+    """JPEGs in a row, which may be of any sizes."""
+    import av
+
+    with av.open(str(tmp_path / "body"), "w", format="mp4") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuvj420p"
+        stream.encode(av.VideoFrame.from_ndarray(scene(), format="rgb24"))
+        for number, scale in enumerate((1, 3, 1)):
+            jpeg = BytesIO()
+            Image.fromarray(scene(scale=scale)).save(jpeg, "JPEG", quality=95)
+            packet = av.Packet(jpeg.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 10)
+            packet.pts = packet.dts = number
+            container.mux(packet)
+    frames, _ = frames_of(tmp_path / "body")
+    assert len(frames) == 3
+    assert all(close(frame.pixels(), scene()) for frame in frames)
 
 
 def test_work_that_nobody_waits_for_stops_at_the_next_frame(movie: Path) -> None:
