@@ -208,7 +208,7 @@ def failure(healthy: Asynchronous, answer: dict[str, Any]) -> tuple[str, str]:
     return notice["failureReason"], healthy.get(answer["FailureLocation"]).decode()
 
 
-@pytest.mark.parametrize(("status", "side"), [(400, "client"), (500, "server"), (503, "server")])
+@pytest.mark.parametrize(("status", "side"), [(400, "client"), (500, "server"), (502, "server")])
 def test_an_error_of_the_container(healthy: Asynchronous, status: int, side: str) -> None:
     reason, text = failure(healthy, healthy.submit(f"status {status}"))
     assert f"ClientError: Received {side} error ({status}) from model." in reason

@@ -130,6 +130,18 @@ def test_files_that_cannot_be_segmented_fail_alone_and_say_why(
         text = body.decode()
         missing = [word for word in words if word not in text]
         assert not missing, f"{name}: {missing} are not in: {text}"
+    told = {job.inference_id: name for name, job in submitted.items()}
+    reasons: dict[str, str] = {}
+
+    def all_are_told() -> bool:
+        for notice in segmenter.notices(within_s=2):
+            if notice["inferenceId"] in told:
+                assert notice["invocationStatus"] == "Failed"
+                reasons[told[notice["inferenceId"]]] = notice["failureReason"]
+        return set(reasons) == set(cases)
+
+    wait_for(all_are_told, 30, "a notice of every failure")
+    assert all("ClientError" in reason for reason in reasons.values()), reasons
     kind, body = segmenter.outcome(good)
     assert kind == "output", body
     assert json.loads(body)["frames"][0]["objects"]

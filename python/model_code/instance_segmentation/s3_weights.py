@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -25,9 +26,11 @@ def fetch(url: str, folder: Path) -> tuple[Path, Path | None]:
     Raises:
         MakingError: it is no such address, cannot be read, or does not hold one file of parameters.
     """
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError as error:
+        raise MakingError(f"{url} could not be read: {error}. Install boto3 into {sys.prefix}.") from error
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket:
         raise MakingError(

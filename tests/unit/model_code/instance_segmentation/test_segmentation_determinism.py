@@ -43,7 +43,7 @@ def run(prepared: str, mode: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", PROGRAM, prepared, mode],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -66,5 +66,5 @@ def test_truncated_pictures_are_refused_although_gluoncv_lets_pillow_take_them()
         "from instance_segmentation import compat; compat.prepare(); "
         "from PIL import ImageFile; print(ImageFile.LOAD_TRUNCATED_IMAGES)"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.stdout.split() == ["False"], done.stderr

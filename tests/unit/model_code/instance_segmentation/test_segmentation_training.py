@@ -43,7 +43,8 @@ def test_training_writes_weights_that_load_and_goes_on_from_its_checkpoint(tmp_p
     segmenter = load_demo(output)
     assert {path.name for path in output.iterdir()} == {"network.json", "network.params"}
 
-    assert main([*options, "--minutes", "0.06"]) == 0
+    # However long the first steps took on a busy machine, this leaves time for more.
+    assert main([*options, "--minutes", str(before["minutes"] + 0.02)]) == 0
     after = json.loads(state.read_text(encoding="utf-8"))
     assert after["steps"] > before["steps"]
     assert after["minutes"] > before["minutes"]
