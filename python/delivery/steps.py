@@ -17,6 +17,7 @@ from delivery.packaging import Archive
 from delivery.plan_summary import PlanSummary, summarise
 from delivery.project import Project
 from delivery.release import Release, ReleasedModel, describe_changes, read_release, write_release
+from delivery.settling import wait_until_settled
 from delivery.terraform import STATE_FOLDER, PlanResult, Terraform
 from delivery.terraform_binary import TerraformBinary
 from local_cloud.image_store import ProcessImage
@@ -230,6 +231,8 @@ def plan(
 def apply(job: Job, terraform: Terraform, plan_path: Path) -> None:
     """Applies exactly the saved plan, then forgets it."""
     with job.reporter.step("apply", "terraform apply of exactly that plan") as step:
+        if terraform.root == job.environment.root:
+            wait_until_settled(job.environment, step)
         step.outcome = terraform.apply(step, plan_path)
     plan_path.unlink(missing_ok=True)
 
