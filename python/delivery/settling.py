@@ -10,7 +10,7 @@ from delivery.errors import DeliveryError
 
 IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 DEADLINE_S = 1800.0
-"""The longest that a change of autoscaling's may take, with an instance that needs all the time it is given."""
+"""The longest a change of autoscaling's may take, with instances that need all the time they have."""
 _LOOK_EVERY_S = 1.0
 
 
