@@ -81,6 +81,7 @@ def _check_notices(endpoint: AsyncEndpoint, jobs: list[Submitted]) -> None:
     wait_for(all_there, 60, "a notice of every job")
     # At least once is what AWS promises: only what a killed container had in hand may be told twice.
     duplicates = sum(counted.values()) - len(wanted)
+    print(f"{len(wanted)} jobs, {duplicates} notices more than one a job")
     assert set(counted) == wanted
     assert duplicates <= KILLS * 2
 

@@ -50,8 +50,10 @@ def test_it_wakes_from_zero_and_goes_back_by_the_policies_that_terraform_made(
     ]
     assert all(activity["StatusCode"] == "Successful" for activity in activities)
     policies = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
-    causes = " ".join(activity["Cause"] for activity in activities)
-    assert {p["PolicyType"] for p in policies if p["PolicyName"] in causes} == {
+    types = {policy["PolicyName"]: policy["PolicyType"] for policy in policies}
+    acted = {activity["Cause"]: {n for n in types if n in activity["Cause"]} for activity in activities}
+    assert all(acted.values()), f"something else than a policy has scaled: {acted}"
+    assert {types[name] for names in acted.values() for name in names} == {
         "StepScaling",
         "TargetTrackingScaling",
     }
