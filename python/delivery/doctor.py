@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import platform
 import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from delivery.console import Reporter
 from delivery.environments import Environment, LocalCloud, find_environment
@@ -20,7 +18,7 @@ from delivery.model_folder import find_models
 from delivery.project import Project
 from delivery.terraform_binary import check_version, find_terraform
 from delivery.terraform_mirror import find_mirror, locked_providers, target_platform
-from local_cloud.image_store import present_interpreter
+from local_cloud.image_store import present_interpreter, uv_command
 
 MINIMUM_PYTHON = (3, 11)
 MINIMUM_FREE_GB = 3.0
@@ -82,8 +80,7 @@ def python(_: Environment) -> Finding:
 
 def installer(_: Environment) -> Finding:
     """uv, which makes the environments of images."""
-    beside = (Path(sys.executable).parent / "uv").is_file() or importlib.util.find_spec("uv") is not None
-    if beside:
+    if uv_command() is not None:
         return Finding("uv", True, "beside this Python")
     return Finding(
         "uv", True, "not there: pip serves, but takes several times longer (`make demo` installs uv)"

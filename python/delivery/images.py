@@ -48,6 +48,12 @@ class ImageFolder:
     no_deps: bool = False
     system_libraries: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def workbench(self) -> Path | None:
+        """The requirements of what its models are trained and tested in; None where there are none."""
+        path = self.folder / WORKBENCH
+        return path if path.is_file() else None
+
 
 def find_images(project: Project) -> list[ImageFolder]:
     """Every image of the project, by name."""
@@ -152,12 +158,11 @@ def workbench_python(project: Project, image: ImageFolder, progress: Callable[[s
     Raises:
         DeliveryError: it cannot be made.
     """
-    requirements = image.folder / WORKBENCH
-    if not requirements.is_file():
+    if image.workbench is None:
         return None
     try:
         return ImageStore(project.images_dir).environment(
-            requirements, python=image.python, no_deps=image.no_deps, progress=progress
+            image.workbench, python=image.python, no_deps=image.no_deps, progress=progress
         )
     except ImageStoreError as error:
         raise DeliveryError(

@@ -44,10 +44,10 @@ def run_entry(project: Project, model: ModelFolder, entry: str, arguments: Seque
 def _workbench(project: Project, model: ModelFolder) -> str | None:
     reporter = Reporter()
     for image in images.find_images(project):
-        if image.name == model.image and (image.folder / images.WORKBENCH).is_file():
+        if image.name == model.image and image.workbench is not None:
             with reporter.step("environment") as step:
                 python = images.workbench_python(project, image, images.told_by(step))
-                step.outcome = f"{project.show(image.folder / images.WORKBENCH)} is installed"
+                step.outcome = f"{project.show(image.workbench)} is installed"
             return str(python)
     return None
 

@@ -12,7 +12,7 @@ Builders call :meth:`ImageStore.create`, the runner calls :meth:`ImageStore.load
 """
 
 from local_cloud.image_store.errors import ImageBuildFailed, ImageNotInStore, ImageStoreError
-from local_cloud.image_store.interpreter import present_interpreter
+from local_cloud.image_store.interpreter import present_interpreter, uv_command
 from local_cloud.image_store.oci import MANIFEST_MEDIA_TYPE
 from local_cloud.image_store.store import ImageStore, ProcessImage
 
@@ -24,4 +24,5 @@ __all__ = [
     "ImageStoreError",
     "ProcessImage",
     "present_interpreter",
+    "uv_command",
 ]

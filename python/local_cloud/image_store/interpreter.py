@@ -82,8 +82,7 @@ def find_interpreter(wanted: str, progress: Progress) -> Interpreter:
     install.
     """
     versions = VersionRange.parse(wanted)
-    running = sys.version_info[:2]
-    if (found := present_interpreter(wanted)) is not None:
+    if (found := _present(versions)) is not None:
         return found
     progress(f"fetching a Python {versions.text}, which this machine does not have")
     reason = _fetch(versions)
@@ -92,8 +91,8 @@ def find_interpreter(wanted: str, progress: Progress) -> Interpreter:
     name = next(versions.names(), f"python{_tag(versions.low)}")
     number = name.removeprefix("python")
     raise ImageBuildFailed(
-        f"the image needs Python {versions.text}; the running one is {_tag(running)}, no other was found, "
-        f"and uv fetched none ({reason or 'it does not find what it fetched'}). Next: install it so that "
+        f"the image needs Python {versions.text}; the running one is {_tag(sys.version_info[:2])}, no other was "
+        f"found, and uv fetched none ({reason or 'it does not find what it fetched'}). Next: install it so that "
         f"`{name}` is on PATH (Debian, Ubuntu: apt install {name}; macOS: brew install python@{number}), "
         f"or run `uv python install {number}` where the network allows it"
     )
@@ -101,7 +100,10 @@ def find_interpreter(wanted: str, progress: Progress) -> Interpreter:
 
 def present_interpreter(wanted: str) -> Interpreter | None:
     """The same without fetching one. Raises ImageBuildFailed where the range is not understood."""
-    versions = VersionRange.parse(wanted)
+    return _present(VersionRange.parse(wanted))
+
+
+def _present(versions: VersionRange) -> Interpreter | None:
     running = sys.version_info[:2]
     if running in versions:
         return Interpreter(Path(sys.executable), _tag(running))
