@@ -89,10 +89,10 @@ def find_interpreter(wanted: str, progress: Progress) -> Interpreter:
     if not reason and (found := _on_this_machine(versions)) is not None:
         return found
     name = next(versions.names(), f"python{_tag(versions.low)}")
-    number = name.removeprefix("python")
+    number, running = name.removeprefix("python"), _tag(sys.version_info[:2])
     raise ImageBuildFailed(
-        f"the image needs Python {versions.text}; the running one is {_tag(sys.version_info[:2])}, no other was "
-        f"found, and uv fetched none ({reason or 'it does not find what it fetched'}). Next: install it so that "
+        f"the image needs Python {versions.text}; the running one is {running}, no other was found, "
+        f"and uv fetched none ({reason or 'it does not find what it fetched'}). Next: install it so that "
         f"`{name}` is on PATH (Debian, Ubuntu: apt install {name}; macOS: brew install python@{number}), "
         f"or run `uv python install {number}` where the network allows it"
     )
