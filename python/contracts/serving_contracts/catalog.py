@@ -55,6 +55,30 @@ class AsyncEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerlessEntry:
+    """What a client of a serverless endpoint needs to know.
+
+    max_concurrency: requests that it takes at the same time; more are throttled.
+    """
+
+    max_concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionEntry:
+    """What a client of a Lambda function needs to know.
+
+    qualifier: the alias to invoke. timeout_s: seconds after which AWS ends an invocation. max_concurrency:
+    its reserved concurrency; None where it shares the account's. url: the function URL, None without one.
+    """
+
+    qualifier: str
+    timeout_s: int
+    max_concurrency: int | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One place where a task is served.
 
@@ -72,7 +96,8 @@ class Route:
 class CatalogEndpoint:
     """An endpoint (or function). containers: by container hostname. variants: production variant names.
 
-    asynchronous: ``async`` in the JSON; set where the pattern is ``async``, and only there.
+    asynchronous: ``async`` in the JSON; set where the pattern is ``async``, and only there. serverless and
+    function: the same for the patterns ``serverless`` and ``lambda``. endpoint_name: of a function, its name.
     """
 
     pattern: Pattern
@@ -81,6 +106,8 @@ class CatalogEndpoint:
     variants: tuple[str, ...] = ()
     containers: Mapping[str, ContainerEntry] = field(default_factory=dict)
     asynchronous: AsyncEntry | None = None
+    serverless: ServerlessEntry | None = None
+    function: FunctionEntry | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -135,7 +162,9 @@ class Catalog:
                     hostname: {"task": container.task, "model": container.model}
                     for hostname, container in endpoint.containers.items()
                 },
-                **_dump_async(endpoint.asynchronous),
+                **_dump_part("async", endpoint.asynchronous),
+                **_dump_part("serverless", endpoint.serverless),
+                **_dump_part("function", endpoint.function),
             }
             for name, endpoint in self.endpoints.items()
         }
@@ -191,13 +220,23 @@ def _parse_endpoint(value: object, place: str) -> CatalogEndpoint:
         variants=tuple(variants),
         containers=MappingProxyType(containers),
         asynchronous=_parse_async(fields.get("async"), f"{place}.async") if pattern == "async" else None,
+        serverless=(
+            _parse_serverless(fields.get("serverless"), f"{place}.serverless")
+            if pattern == "serverless"
+            else None
+        ),
+        function=(
+            _parse_function(fields.get("function"), f"{place}.function") if pattern == "lambda" else None
+        ),
     )
 
 
-def _dump_async(entry: AsyncEntry | None) -> dict[str, Any]:
+def _dump_part(
+    name: str, entry: AsyncEntry | ServerlessEntry | FunctionEntry | None
+) -> dict[str, dict[str, Any]]:
     if entry is None:
         return {}
-    return {"async": {name: value for name, value in asdict(entry).items() if value is not None}}
+    return {name: {field: value for field, value in asdict(entry).items() if value is not None}}
 
 
 def _parse_async(value: object, place: str) -> AsyncEntry:
@@ -214,6 +253,22 @@ def _parse_async(value: object, place: str) -> AsyncEntry:
     return AsyncEntry(**locations, **optional)
 
 
+def _parse_serverless(value: object, place: str) -> ServerlessEntry:
+    return ServerlessEntry(max_concurrency=_count(_object(value, place), "max_concurrency", place))
+
+
+def _parse_function(value: object, place: str) -> FunctionEntry:
+    fields = _object(value, place)
+    return FunctionEntry(
+        qualifier=_string(fields, "qualifier", place),
+        timeout_s=_count(fields, "timeout_s", place),
+        max_concurrency=(
+            _count(fields, "max_concurrency", place) if fields.get("max_concurrency") is not None else None
+        ),
+        url=_string(fields, "url", place) if fields.get("url") is not None else None,
+    )
+
+
 def _object(value: object, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput(f"must be an object, not {json_type(value)}", field=place)
@@ -224,6 +279,13 @@ def _string(fields: Mapping[str, Any], name: str, place: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise InvalidInput("must be a non-empty string", field=f"{place}.{name}" if place else name)
+    return value
+
+
+def _count(fields: Mapping[str, Any], name: str, place: str) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidInput(f"must be a whole number of at least 1, not {value!r}", field=f"{place}.{name}")
     return value
 
 

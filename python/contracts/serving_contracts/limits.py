@@ -101,13 +101,24 @@ ALARM_HISTORY_PER_PAGE: Final = 100  # [cloudwatch] DescribeAlarmHistory
 METRIC_MATH_CHARACTERS: Final = 2048  # [cloudwatch] MetricDataQuery's Expression
 
 # --- Lambda
-LAMBDA_PAYLOAD_BYTES: Final = 6 * MIB  # [lambda] synchronous
+LAMBDA_PAYLOAD_BYTES: Final = 6 * MIB  # [lambda] synchronous: the event, and the answer
 LAMBDA_EVENT_BYTES: Final = 1 * MIB  # [lambda] asynchronous
 LAMBDA_STREAM_BYTES: Final = 200 * MIB  # [lambda] streamed answer
 LAMBDA_TMP_MB_RANGE: Final = (512, 10_240)  # [lambda]
+LAMBDA_MEMORY_MB_RANGE: Final = (128, 10_240)  # [lambda] in steps of 1 MB
+LAMBDA_TIMEOUT_RANGE_SECONDS: Final = (1, 900)  # [lambda]
+LAMBDA_TIMEOUT_SECONDS: Final = 3  # [lambda] default
 LAMBDA_IMAGE_BYTES: Final = 10 * 1024 * MIB  # [lambda] uncompressed
 LAMBDA_MB_PER_VCPU: Final = 1769  # [lambda]
 LAMBDA_INIT_SECONDS: Final = 10.0  # [lambda] an init that takes longer is run again inside the invoke
+LAMBDA_ENVIRONMENT_BYTES: Final = 4096  # [lambda] all environment variables together
+LAMBDA_ACCOUNT_CONCURRENCY: Final = 1000  # [lambda] environments of an account in a region
+LAMBDA_UNRESERVED_CONCURRENCY: Final = 100  # [lambda] that must stay without reservation
+LAMBDA_EVENT_RETRIES: Final = 2  # [lambda] default MaximumRetryAttempts
+LAMBDA_EVENT_RETRY_SECONDS: Final = (60.0, 120.0)  # [lambda] before the first and the second retry
+LAMBDA_EVENT_AGE_RANGE_SECONDS: Final = (60, 21_600)  # [lambda] MaximumEventAgeInSeconds, default the highest
+LAMBDA_LOG_TAIL_BYTES: Final = 4096  # [lambda] X-Amz-Log-Result
+LAMBDA_IDLE_SECONDS: Final = 600.0  # observed: an idle environment is kept some 5 to 15 minutes
 
 # --- Catalog
 SSM_STANDARD_PARAMETER_BYTES: Final = 4096  # [ssm] standard tier

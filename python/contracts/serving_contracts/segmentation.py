@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from serving_contracts import media_types
 from serving_contracts._checks import a_number, a_string, an_integer, an_object, json_type
+from serving_contracts._options import parse_attributes
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import (
-    CUSTOM_ATTRIBUTES_CHARACTERS,
     DEFAULT_MAX_FRAMES,
     DEFAULT_SCORE_THRESHOLD,
     EVERY_NTH_FRAME_RANGE,
@@ -125,29 +124,7 @@ class Segmentation:
 
 def parse_options(attributes: str | None) -> SegmentationOptions:
     """Reads ``CustomAttributes``: ``name=value`` pairs between semicolons; raises InvalidInput."""
-    given: dict[str, Any] = {}
-    text = attributes or ""
-    if len(text) > CUSTOM_ATTRIBUTES_CHARACTERS:
-        raise InvalidInput(
-            f"has more than {CUSTOM_ATTRIBUTES_CHARACTERS} characters", field="CustomAttributes"
-        )
-    known: Mapping[str, Any] = asdict(SegmentationOptions())
-    for part in filter(None, (part.strip() for part in text.split(";"))):
-        name, _, value = (piece.strip() for piece in part.partition("="))
-        if name not in known:
-            raise InvalidInput(
-                f"names {name!r}; there is {', '.join(known)}", field="CustomAttributes", hint=_HINT
-            )
-        if name in given:
-            raise InvalidInput(f"names {name!r} twice", field="CustomAttributes", hint=_HINT)
-        try:
-            given[name] = type(known[name])(value)
-        except ValueError:
-            raise InvalidInput(f"must be a number, not {value!r}", field=name, hint=_HINT) from None
-    try:
-        return SegmentationOptions(**given)
-    except InvalidInput as error:
-        raise InvalidInput(error.message, field=error.field, hint=error.hint or _HINT) from None
+    return parse_attributes(attributes, SegmentationOptions, hint=_HINT)
 
 
 def parse_answer(value: object) -> Segmentation:

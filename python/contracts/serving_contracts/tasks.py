@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
-from serving_contracts import segmentation, sentiment, similarity, summarization
+from serving_contracts import detection, segmentation, sentiment, similarity, summarization
 from serving_contracts.errors import InvalidInput
 
 Request = TypeVar("Request")
@@ -101,8 +101,19 @@ SEGMENTATION: Final = MediaTask(
     dump_answer=segmentation.dump_answer,
 )
 
+DETECTION: Final = MediaTask(
+    name="detection",
+    options_type=detection.DetectionOptions,
+    answer_type=detection.Detection,
+    accepts=detection.IMAGE_TYPES,
+    answers=detection.ANSWER_TYPES,
+    parse_options=detection.parse_options,
+    parse_answer=detection.parse_answer,
+    dump_answer=detection.dump_answer,
+)
+
 MEDIA_TASKS: Final[Mapping[str, MediaTask[Any, Any]]] = MappingProxyType(
-    {task.name: task for task in (SEGMENTATION,)}
+    {task.name: task for task in (SEGMENTATION, DETECTION)}
 )
 """Every task whose request is a file, by its name."""
 

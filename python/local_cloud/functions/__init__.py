@@ -1,0 +1,1 @@
+"""AWS Lambda of the local cloud: functions from images, run for real."""
