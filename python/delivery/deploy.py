@@ -31,21 +31,21 @@ def deploy(job: Job, *, confirm: Callable[[str], bool], smoke: bool = True) -> b
         Whether Terraform changed anything.
     """
     environment = job.environment
-    models = steps.chosen_models(job)
     if environment.is_local:
         ensure_running(environment.project, job.reporter)
         forget_stale_state(job)
     terraform = steps.environment_terraform(job)
     # Building an image waits for downloads while Terraform computes: side by side they cost as much as one.
     with ThreadPoolExecutor(max_workers=4, thread_name_prefix="deploy") as pool:
-        building = pool.submit(steps.build_images, job)
+        choosing = pool.submit(steps.chosen_models, job)
+        building = pool.submit(steps.build_images, job, choosing.result)
         initialising = pool.submit(steps.init, job, terraform)
-        preparing = pool.submit(steps.prepare_archives, job, models) if environment.is_local else None
         founding = pool.submit(ensure_foundation, job)
         try:
+            models = choosing.result()
+            if environment.is_local:
+                steps.prepare_archives(job, models)
             foundation = founding.result()
-            if preparing:
-                preparing.result()
             archives = steps.package(job, foundation, models)
             image_uris = steps.push_images(job, foundation, building.result())
             steps.release(job, archives, image_uris)
@@ -135,7 +135,7 @@ def release_only(job: Job) -> None:
         ensure_running(job.environment.project, job.reporter)
         forget_stale_state(job)
     foundation = ensure_foundation(job)
-    built = steps.build_images(job)
+    built = steps.build_images(job, lambda: models)
     archives = steps.package(job, foundation, models)
     steps.release(job, archives, steps.push_images(job, foundation, built))
 

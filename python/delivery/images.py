@@ -5,7 +5,7 @@ digest.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from delivery.console import Step
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
+from delivery.model_folder import ModelFolder
+from delivery.packaging import demand_weights
 from delivery.project import Project
 from local_cloud.image_store import ImageStore, ImageStoreError, ProcessImage
 
@@ -35,6 +37,8 @@ class ImageFolder:
         python: the versions of Python it can run with, such as ``>=3.11,<3.12``.
         no_deps: the requirements are whole, whatever their packages declare to need.
         system_libraries: shared library that must be on the machine → Debian's package that has it.
+        model: the model whose files are put into the image, under ``model/``: a function's image is whole.
+            Empty where models come as archives.
     """
 
     folder: Path
@@ -47,6 +51,7 @@ class ImageFolder:
     python: str = ""
     no_deps: bool = False
     system_libraries: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
 
     @property
     def workbench(self) -> Path | None:
@@ -100,6 +105,7 @@ def read_image(project: Project, folder: Path) -> ImageFolder:
             python=str(found.get("python", "")),
             no_deps=found.get("no_deps", False) is True,
             system_libraries={str(k): str(v) for k, v in document.get("system_libraries", {}).items()},
+            model=str(found.get("model", "")),
         )
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DeliveryError(f"{path} cannot be read.", cause=str(error)) from error
@@ -129,15 +135,39 @@ def told_by(step: Step, *, verbose: bool = False) -> Callable[[str], None]:
     return progress
 
 
-def build(project: Project, image: ImageFolder, progress: Callable[[str], None]) -> ProcessImage:
-    """Builds an image into the image store, or finds it there.
+def function_images(project: Project) -> dict[str, str]:
+    """Model → the image that holds it.
 
     Raises:
-        DeliveryError: its requirements cannot be installed.
+        DeliveryError: two images hold the same model.
+    """
+    found: dict[str, str] = {}
+    for image in find_images(project):
+        if image.model and found.setdefault(image.model, image.name) != image.name:
+            raise DeliveryError(
+                f"The images {found[image.model]!r} and {image.name!r} both hold the model {image.model!r}.",
+                next_step="a release names one image a model: remove the other",
+            )
+    return found
+
+
+def build(
+    project: Project,
+    image: ImageFolder,
+    progress: Callable[[str], None],
+    models: Iterable[ModelFolder] = (),
+) -> ProcessImage:
+    """Builds an image into the image store, or finds it there.
+
+    Args:
+        models: where the model is, with its weights, that the image is to hold.
+
+    Raises:
+        DeliveryError: its requirements cannot be installed, or its model is not there.
     """
     try:
         return ImageStore(project.images_dir).create(
-            sources=image.sources,
+            sources={**image.sources, **_model_files(image, models)},
             requirements=image.requirements,
             command=image.command,
             environment=image.environment,
@@ -148,6 +178,19 @@ def build(project: Project, image: ImageFolder, progress: Callable[[str], None])
         )
     except ImageStoreError as error:
         raise DeliveryError(f"The image {image.name!r} could not be built.", cause=str(error)) from error
+
+
+def _model_files(image: ImageFolder, models: Iterable[ModelFolder]) -> dict[str, Path]:
+    if not image.model:
+        return {}
+    for model in models:
+        if model.name == image.model:
+            demand_weights(model)
+            return {f"model/{name}": path for name, path in model.files.items()}
+    raise DeliveryError(
+        f"The image {image.name!r} is to hold the model {image.model!r}: there is none of that name.",
+        next_step="see `invoke models.list`, and `model` in the image's image.toml",
+    )
 
 
 def workbench_python(project: Project, image: ImageFolder, progress: Callable[[str], None]) -> Path | None:

@@ -44,7 +44,7 @@ def run_entry(project: Project, model: ModelFolder, entry: str, arguments: Seque
 def _workbench(project: Project, model: ModelFolder) -> str | None:
     reporter = Reporter()
     for image in images.find_images(project):
-        if image.name == model.image and image.workbench is not None:
+        if image.name == model.workbench and image.workbench is not None:
             with reporter.step("environment") as step:
                 python = images.workbench_python(project, image, images.told_by(step))
                 step.outcome = f"{project.show(image.workbench)} is installed"

@@ -12,6 +12,8 @@ from delivery.errors import DeliveryError
 from delivery.project import Project
 
 DESCRIPTION = "model.toml"
+REPOSITORY = "repository"
+"""The source of weights that lie beside model.toml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,11 @@ class ModelFolder:
     """One model: what it is, what goes into its archive, how it is made and tried.
 
     Attributes:
+        image: the image that a SageMaker endpoint runs it in; empty for a model that only functions serve.
+        workbench: the image in whose environment it is trained and exported.
         files: archive path → the file it comes from.
-        sources: other sources of weights by name (``hub`` …), used on request.
+        source: where its weights come from unless a caller says otherwise: ``repository`` or one of sources.
+        sources: other sources of weights by name (``hub`` …).
         entries: ``train`` and ``evaluate`` → ``module:function``.
     """
 
@@ -41,9 +46,11 @@ class ModelFolder:
     name: str
     task: str
     image: str
+    workbench: str
     description: str
     files: Mapping[str, Path]
     weights: Sequence[Path]
+    source: str
     sources: Mapping[str, Mapping[str, Any]]
     entries: Mapping[str, str]
     smoke_cases: Sequence[SmokeCase]
@@ -98,15 +105,25 @@ def read_model(folder: Path) -> ModelFolder:
             _add(files, archive_path, source, path)
     if "code/handler.py" not in files:
         raise DeliveryError(f"{path} names no handler.py.", next_step='add "handler.py" to [code] files')
+    image = reader.text("model", "image", required=False)
+    sources = dict(reader.table("sources", required=False))
+    chosen = (reader.text("weights", "source", required=False) if "weights" in found else "") or REPOSITORY
+    if chosen != REPOSITORY and chosen not in sources:
+        raise DeliveryError(
+            f"{path}: [weights] source is {chosen!r}, which it does not describe.",
+            next_step=f'add [sources.{chosen}] with entry = "module:function", or write "{REPOSITORY}"',
+        )
     return ModelFolder(
         folder=folder,
         name=reader.text("model", "name"),
         task=reader.text("model", "task"),
-        image=reader.text("model", "image"),
+        image=image,
+        workbench=reader.text("model", "workbench", required=False) or image,
         description=reader.text("model", "description", required=False),
         files=dict(sorted(files.items())),
         weights=weights,
-        sources=dict(reader.table("sources", required=False)),
+        source=chosen,
+        sources=sources,
         entries={kind: reader.text(kind, "entry") for kind in ("train", "evaluate") if kind in found},
         smoke_cases=reader.smoke_cases(),
     )

@@ -1,5 +1,5 @@
 """Weights from somewhere else than the repository: ``[sources.<name>]`` of model.toml, used when asked
-for.
+for, or where ``[weights] source`` names it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from typing import Any
 from delivery.console import Reporter
 from delivery.errors import DeliveryError
 from delivery.model_entries import run_entry
-from delivery.model_folder import ModelFolder
+from delivery.model_folder import REPOSITORY, ModelFolder
 from delivery.project import Project
 
-REPOSITORY = "repository"
 _CHOICE = re.compile(r"(?P<model>[^=@]+)=(?P<source>[^=@]+)(?:@(?P<revision>[0-9a-f]{40}))?")
 
 
@@ -64,7 +63,7 @@ def parse_sources(texts: Iterable[str]) -> dict[str, SourceChoice]:
 def with_sources(
     choices: Mapping[str, SourceChoice], models: Sequence[ModelFolder], project: Project, reporter: Reporter
 ) -> list[ModelFolder]:
-    """The models, each with its weights from the source that was chosen for it, else from the repository.
+    """The models, each with its weights from the source that was chosen for it, else from its own.
 
     Raises:
         DeliveryError: a choice names none of these models, or :func:`with_weights_from` fails.
@@ -78,8 +77,13 @@ def with_sources(
         )
     chosen = []
     for model in models:
-        choice = choices.get(model.name, SourceChoice(REPOSITORY))
+        choice = choices.get(model.name, SourceChoice(model.source))
         if choice.source == REPOSITORY:
+            if model.source != REPOSITORY:
+                raise DeliveryError(
+                    f"The repository holds no weights of the model {model.name!r}.",
+                    next_step=f"leave --source away: they come from {model.source}",
+                )
             if choice.revision:
                 raise DeliveryError(
                     f"--source {model.name}={REPOSITORY} takes no revision.",
@@ -100,7 +104,7 @@ def with_weights_from(
 
     The table names ``entry = "module:function"``, called as the command line it is: each other key of the
     table as an option, and ``--output FOLDER``, where it writes files under the names that they have in the
-    archive's ``weights/``. What was fetched once for the same table is not fetched again.
+    archive's ``weights/``. What was fetched once for the same table by the same module is not fetched again.
 
     Args:
         revision: takes the place of the table's ``revision``.
@@ -134,7 +138,7 @@ def with_weights_from(
             next_step=f"review a commit of {table.get('id', 'it')}, then pass "
             f"--source {model.name}={source}@<its 40 hex digits>, or write them into model.toml",
         )
-    folder = project.sources_dir / f"{model.name}-{source}-{_fingerprint(table)}"
+    folder = project.sources_dir / f"{model.name}-{source}-{_fingerprint(project, table, entry)}"
     if not folder.is_dir():
         with reporter.step("fetch", f"{model.name} from {source}: {_told(table, entry)}"):
             _fetch(project, model, entry, table, folder)
@@ -159,7 +163,12 @@ def _fetch(project: Project, model: ModelFolder, entry: str, table: Mapping[str,
         raise DeliveryError(
             f"The weights could not be fetched by {entry}.",
             cause=f"{type(error).__name__}: {error}",
-            next_step="check the network, and that requirements/dev.txt and torch.txt are installed",
+            next_step="check the network"
+            + (
+                ""
+                if model.source != REPOSITORY
+                else ", and that requirements/dev.txt and torch.txt are installed"
+            ),
         ) from error
     unfinished.replace(folder)
 
@@ -169,6 +178,10 @@ def _told(table: Mapping[str, Any], entry: str) -> str:
     return f"{name}@{table['revision']}" if table.get("revision") else name
 
 
-def _fingerprint(table: Mapping[str, Any]) -> str:
-    text = json.dumps(table, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _fingerprint(project: Project, table: Mapping[str, Any], entry: str) -> str:
+    """Of the table and of the module that reads it: another export makes other weights of the same source."""
+    digest = hashlib.sha256(json.dumps(table, sort_keys=True, default=str).encode())
+    module = project.model_code_dir / (entry.partition(":")[0].replace(".", "/") + ".py")
+    if module.is_file():
+        digest.update(module.read_bytes())
+    return digest.hexdigest()[:16]

@@ -27,6 +27,8 @@ def package(environment: str, model: str, sources: Sequence[str]) -> None:
     project, reporter = Project.here(), Reporter()
     choices = parse_sources(sources)
     models = [find_model(project, model)] if model else find_models(project)
+    # Without an image there is nothing that would unpack an archive: functions hold their model themselves.
+    models = [found for found in models if found.image or model]
     models = with_sources(choices, models, project, reporter)
     if not environment:
         steps.archive_only(reporter, project, models)

@@ -80,7 +80,7 @@ def content_digest(model: ModelFolder) -> str:
     Raises:
         DeliveryError: weights are missing.
     """
-    _demand_weights(model)
+    demand_weights(model)
     sink = _Digest()
     write_tar(cast("IO[bytes]", sink), model.files)
     return sink.sha256.hexdigest()
@@ -142,7 +142,8 @@ def upload(s3: S3Client, bucket: str, archive: Archive) -> str:
     return f"s3://{bucket}/{archive.key}"
 
 
-def _demand_weights(model: ModelFolder) -> None:
+def demand_weights(model: ModelFolder) -> None:
+    """Raises DeliveryError where weights are missing, with the way to have them."""
     missing = model.missing_weights()
     if missing:
         raise DeliveryError(

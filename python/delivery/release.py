@@ -7,37 +7,46 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from delivery.errors import DeliveryError
 
+_OPTIONAL = ("image", "archive", "function_image")
 DIGEST_URI = re.compile(r"^[^\s@]+@sha256:[0-9a-f]{64}$")
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasedModel:
-    """A model as Terraform is told of it. ``archive`` is an ``s3://`` URI."""
+    """A model as Terraform is told of it.
 
-    image: str
+    Attributes:
+        image: the image that endpoints run it in; None where only functions serve it, then without archive.
+        archive: an ``s3://`` URI.
+        function_image: the image that holds the model itself, for Lambda; None where there is none.
+    """
+
     task: str
-    archive: str
+    image: str | None = None
+    archive: str | None = None
+    function_image: str | None = None
+
+    def to_dict(self) -> dict[str, str]:
+        """What is known of it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Image name → URI with digest; model name → image, task and archive."""
+    """Image name → URI with digest; model name → task, images and archive."""
 
     images: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, ReleasedModel] = field(default_factory=dict)
 
     def dump(self) -> str:
         """The file's text: the same release gives the same text."""
-        models = {
-            name: {"image": model.image, "task": model.task, "archive": model.archive}
-            for name, model in sorted(self.models.items())
-        }
+        models = {name: model.to_dict() for name, model in sorted(self.models.items())}
         document = {"release": {"images": dict(sorted(self.images.items())), "models": models}}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -53,7 +62,10 @@ def read_release(path: Path) -> Release | None:
         return Release(
             images={str(name): str(uri) for name, uri in found["images"].items()},
             models={
-                str(name): ReleasedModel(str(model["image"]), str(model["task"]), str(model["archive"]))
+                str(name): ReleasedModel(
+                    task=str(model["task"]),
+                    **{key: str(model[key]) for key in _OPTIONAL if model.get(key) is not None},
+                )
                 for name, model in found["models"].items()
             },
         )
@@ -81,11 +93,12 @@ def write_release(path: Path, release: Release) -> bool:
                 next_step="write it as <registry>/<repository>@sha256:<digest>; tags are never deployed",
             )
     for name, model in release.models.items():
-        if model.image not in release.images:
-            raise DeliveryError(
-                f"The model {name!r} wants the image {model.image!r}: not in the release.",
-                next_step=f"check its model.toml; released images: {', '.join(release.images) or 'none'}",
-            )
+        for image in (model.image, model.function_image):
+            if image is not None and image not in release.images:
+                raise DeliveryError(
+                    f"The model {name!r} wants the image {image!r}: not in the release.",
+                    next_step=f"check its model.toml; released images: {', '.join(release.images) or 'none'}",
+                )
     text = release.dump()
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
@@ -105,7 +118,7 @@ def describe_changes(before: Release | None, after: Release) -> list[str]:
         if old.images.get(name) != uri
     ]
     lines += [
-        f"model {name}: {model.archive}"
+        f"model {name}: {model.archive or f'in the image {model.function_image}'}"
         for name, model in after.models.items()
         if old.models.get(name) != model
     ]

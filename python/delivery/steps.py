@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,9 +42,13 @@ class Job:
 
 
 def chosen_models(job: Job) -> list[ModelFolder]:
-    """Every model, with its weights from where the job says; fetches them where they are not here yet."""
+    """Every model, with its weights from where the job says; fetches them where they are not here yet.
+
+    Outside the local cloud those that only functions serve are left out: their images are built elsewhere.
+    """
     project = job.environment.project
-    return with_sources(job.sources, find_models(project), project, job.reporter)
+    models = [model for model in find_models(project) if model.image or job.environment.is_local]
+    return with_sources(job.sources, models, project, job.reporter)
 
 
 def package(job: Job, foundation: Foundation, models: Sequence[ModelFolder] | None = None) -> dict[str, str]:
@@ -53,7 +57,7 @@ def package(job: Job, foundation: Foundation, models: Sequence[ModelFolder] | No
     """
     uris: dict[str, str] = {}
     project = job.environment.project
-    found = chosen_models(job) if models is None else models
+    found = [model for model in (chosen_models(job) if models is None else models) if model.image]
     with job.reporter.step("package") as step:
         if not found:
             raise DeliveryError(
@@ -83,7 +87,8 @@ def package(job: Job, foundation: Foundation, models: Sequence[ModelFolder] | No
 def prepare_archives(job: Job, models: Sequence[ModelFolder]) -> None:
     """Compresses in advance what a fresh local cloud will be missing; later steps find it made."""
     for model in models:
-        packaging.build_archive(model, job.environment.project.archives_dir)
+        if model.image:
+            packaging.build_archive(model, job.environment.project.archives_dir)
 
 
 def archive_only(reporter: Reporter, project: Project, models: Sequence[ModelFolder]) -> list[Archive]:
@@ -100,9 +105,12 @@ def archive_only(reporter: Reporter, project: Project, models: Sequence[ModelFol
     return made
 
 
-def build_images(job: Job) -> dict[str, ProcessImage]:
+def build_images(job: Job, models: Callable[[], Sequence[ModelFolder]]) -> dict[str, ProcessImage]:
     """Builds every image for the local cloud that is not built yet; for other environments there is nothing
     to build.
+
+    Args:
+        models: waits for the models with their weights; asked when an image is to hold one.
     """
     if not job.environment.is_local:
         return {}
@@ -111,9 +119,11 @@ def build_images(job: Job) -> dict[str, ProcessImage]:
     with job.reporter.step("images") as step:
         progress = images.told_by(step, verbose=job.reporter.verbose)
         before = _manifests(project.images_dir)
-        for folder in images.find_images(project):
+        # Those that hold a model come last: its weights may still be on their way.
+        for folder in sorted(images.find_images(project), key=lambda image: bool(image.model)):
             step.working_on(folder.name)
-            built[folder.name] = images.build(project, folder, progress)
+            held = models() if folder.model else ()
+            built[folder.name] = images.build(project, folder, progress, held)
         new = _manifests(project.images_dir) - before
         step.outcome = f"{len(built)} image{'s' * (len(built) != 1)}, " + (
             "built" if new else "nothing to build"
@@ -150,10 +160,16 @@ def release(job: Job, archives: Mapping[str, str], image_uris: Mapping[str, str]
     path = job.environment.release_file
     with job.reporter.step("release") as step:
         before = read_release(path)
+        holders = images.function_images(job.environment.project)
         after = Release(
             images=image_uris,
             models={
-                model.name: ReleasedModel(model.image, model.task, archives[model.name])
+                model.name: ReleasedModel(
+                    task=model.task,
+                    image=model.image or None,
+                    archive=archives[model.name] if model.image else None,
+                    function_image=holders.get(model.name),
+                )
                 for model in find_models(job.environment.project)
             },
         )

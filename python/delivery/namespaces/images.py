@@ -8,6 +8,8 @@ from rich.table import Table
 
 from delivery import images
 from delivery.console import Reporter
+from delivery.model_folder import ModelFolder, find_model
+from delivery.model_sources import with_sources
 from delivery.project import Project
 from delivery.task_support import HELP, command
 
@@ -36,7 +38,8 @@ def build(_: Context, image: str = "", verbose: bool = False) -> None:
     folders = [images.find_image(project, image)] if image else images.find_images(project)
     for folder in folders:
         with reporter.step("images", folder.name) as step:
-            built = images.build(project, folder, step.note if verbose else step.working_on)
+            say = step.note if verbose else step.working_on
+            built = images.build(project, folder, say, _held(project, folder, reporter))
             step.outcome = f"{folder.name} {built.digest}"
 
 
@@ -44,8 +47,12 @@ def build(_: Context, image: str = "", verbose: bool = False) -> None:
 def inspect(_: Context, image: str) -> None:
     """Show a built image: digest, command, environment, labels, where its files lie."""
     project, reporter = Project.here(), Reporter()
+    folder = images.find_image(project, image)
     built = images.build(
-        project, images.find_image(project, image), lambda text: reporter.line(" ", "images", text)
+        project,
+        folder,
+        lambda text: reporter.line(" ", "images", text),
+        _held(project, folder, reporter),
     )
     rows = {
         "digest": built.digest,
@@ -58,6 +65,12 @@ def inspect(_: Context, image: str) -> None:
     }
     for name, value in rows.items():
         reporter.line(" ", name, value)
+
+
+def _held(project: Project, image: images.ImageFolder, reporter: Reporter) -> list[ModelFolder]:
+    """The model that the image is to hold, with its weights."""
+    models = [find_model(project, image.model)] if image.model else []
+    return with_sources({}, models, project, reporter)
 
 
 namespace = Collection("images", list_images, build, inspect)

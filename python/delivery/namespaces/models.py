@@ -11,7 +11,7 @@ from rich.table import Table
 from delivery.console import Reporter
 from delivery.errors import DeliveryError
 from delivery.model_entries import run_entry
-from delivery.model_folder import find_model, find_models
+from delivery.model_folder import REPOSITORY, find_model, find_models
 from delivery.project import Project
 from delivery.task_support import command
 
@@ -30,10 +30,14 @@ def list_models(_: Context) -> None:
             if model.missing_weights()
             else f"{size:.1f} MB"
             if model.weights
+            else f"from {model.source}"
+            if model.source != REPOSITORY
             else "none needed"
         )
         sources = ", ".join(f"{name}: {source.get('id', '')}" for name, source in model.sources.items())
-        table.add_row(model.name, model.task, model.image, weights, sources, model.description)
+        table.add_row(
+            model.name, model.task, model.image or "(functions only)", weights, sources, model.description
+        )
     reporter.console.print(table, soft_wrap=False)
 
 

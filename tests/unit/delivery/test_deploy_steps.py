@@ -152,7 +152,7 @@ def test_an_environment_in_aws_builds_nothing_and_keeps_its_released_image(
     (folder / "image.toml").write_text('name = "nlp_onnx"\nsources = []\ncommand = ["python"]\n')
     job = job_of(project, reporter)
     write_release(job.environment.release_file, Release({"nlp_onnx": URI}))
-    assert steps.build_images(job) == {}
+    assert steps.build_images(job, list) == {}
     assert steps.push_images(job, Foundation(BUCKET, {}), {}) == {"nlp_onnx": URI}
 
 

@@ -10,7 +10,16 @@ from moto import mock_aws
 
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
-from delivery.images import find_image, find_images, parse_overrides, push, released_elsewhere
+from delivery.images import (
+    build,
+    find_image,
+    find_images,
+    function_images,
+    parse_overrides,
+    push,
+    released_elsewhere,
+)
+from delivery.model_folder import find_models
 from delivery.project import Project
 from local_cloud.image_store import ImageStore, ProcessImage
 
@@ -63,6 +72,39 @@ def test_an_unknown_image_is_answered_with_the_known_ones(project: Project, imag
     with pytest.raises(DeliveryError, match="no image 'tinny'") as caught:
         find_image(project, "tinny")
     assert "tiny" in (caught.value.cause or "")
+
+
+def test_an_image_holds_the_files_of_its_model(project: Project, image_folder: Path) -> None:
+    path = image_folder / "image.toml"
+    path.write_text('model = "mood"\n' + path.read_text())
+    (image,) = find_images(project)
+    built = build(project, image, lambda _: None, find_models(project))
+    assert (built.app_dir / "model" / "code" / "handler.py").is_file()
+    held = built.app_dir / "model" / "weights" / "model.bin"
+    assert held.read_bytes() == (project.model_code_dir / "mood" / "weights" / "model.bin").read_bytes()
+    assert function_images(project) == {"mood": "tiny"}
+
+
+def test_an_image_whose_model_is_not_there_is_not_built(project: Project, image_folder: Path) -> None:
+    path = image_folder / "image.toml"
+    path.write_text('model = "moood"\n' + path.read_text())
+    (image,) = find_images(project)
+    with pytest.raises(DeliveryError, match="there is none of that name"):
+        build(project, image, lambda _: None, find_models(project))
+    path.write_text(path.read_text().replace("moood", "mood"))
+    (project.model_code_dir / "mood" / "weights" / "model.bin").unlink()
+    with pytest.raises(DeliveryError, match="weights of model 'mood' are missing"):
+        build(project, find_image(project, "tiny"), lambda _: None, find_models(project))
+
+
+def test_two_images_cannot_hold_the_same_model(project: Project, image_folder: Path) -> None:
+    path = image_folder / "image.toml"
+    path.write_text('model = "mood"\n' + path.read_text())
+    other = image_folder.parent / "other"
+    other.mkdir()
+    (other / "image.toml").write_text(path.read_text().replace("tiny", "other"))
+    with pytest.raises(DeliveryError, match="both hold the model 'mood'"):
+        function_images(project)
 
 
 def process_image() -> ProcessImage:

@@ -17,6 +17,26 @@ def test_a_model_is_read_with_its_smoke_cases_and_sources(project: Project) -> N
     assert [found.name for found in find_models(project)] == ["mood"]
 
 
+def test_a_model_without_an_image_names_where_it_is_made(project: Project) -> None:
+    path = project.model_code_dir / "mood" / "model.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('image = "nlp_onnx"', 'workbench = "gluoncv"'), encoding="utf-8")
+    model = read_model(path.parent)
+    assert (model.image, model.workbench) == ("", "gluoncv")
+    path.write_text(text, encoding="utf-8")
+    assert read_model(path.parent).workbench == "nlp_onnx"
+
+
+def test_weights_may_come_from_a_source_unless_it_is_not_described(project: Project) -> None:
+    path = project.model_code_dir / "mood" / "model.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('source = "repository"', 'source = "hub"'), encoding="utf-8")
+    assert read_model(path.parent).source == "hub"
+    path.write_text(text.replace('source = "repository"', 'source = "hob"'), encoding="utf-8")
+    with pytest.raises(DeliveryError, match=r"\[weights\] source is 'hob'"):
+        read_model(path.parent)
+
+
 def test_an_unknown_model_is_answered_with_the_known_ones(project: Project) -> None:
     with pytest.raises(DeliveryError, match="no model 'moood'") as caught:
         find_model(project, "moood")

@@ -83,6 +83,18 @@ def test_a_source_for_a_model_that_is_not_there_is_refused(project: Project, rep
     assert with_sources({}, models, project, reporter) == models
 
 
+def test_weights_come_from_the_source_that_the_model_names(
+    project: Project, fetcher: Path, reporter: Reporter
+) -> None:
+    text = fetcher.read_text(encoding="utf-8")
+    fetcher.write_text(text.replace('source = "repository"', 'source = "hub"'), encoding="utf-8")
+    models = [find_model(project, "mood")]
+    (fetched,) = with_sources({}, models, project, reporter)
+    assert fetched.files["weights/model.bin"].read_text() == "someone/some-model@0123abc"
+    with pytest.raises(DeliveryError, match="holds no weights of the model 'mood'"):
+        with_sources(parse_sources(["mood=repository"]), models, project, reporter)
+
+
 def test_an_empty_revision_is_refused_unless_the_command_line_names_one(
     project: Project, fetcher: Path, reporter: Reporter
 ) -> None:

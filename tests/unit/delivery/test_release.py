@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from delivery.errors import DeliveryError
 from delivery.release import Release, ReleasedModel, describe_changes, read_release, write_release
 
 URI = f"123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:{'a' * 64}"
-MODEL = ReleasedModel("nlp_onnx", "sentiment", "s3://bucket/models/sentiment/00/model.tar.gz")
+MODEL = ReleasedModel("sentiment", "nlp_onnx", "s3://bucket/models/sentiment/00/model.tar.gz")
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -43,6 +44,19 @@ def test_a_tag_is_refused(tmp_path: Path) -> None:
 def test_a_model_whose_image_is_not_released_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DeliveryError, match="wants the image 'nlp_onnx'"):
         write_release(tmp_path / "release.json", Release({}, {"sentiment": MODEL}))
+
+
+def test_a_model_that_only_a_function_serves_has_neither_image_nor_archive(tmp_path: Path) -> None:
+    path = tmp_path / "release.json"
+    model = ReleasedModel("detection", function_image="lambda_detection")
+    with pytest.raises(DeliveryError, match="wants the image 'lambda_detection'"):
+        write_release(path, Release({}, {"object_detection": model}))
+    release = Release({"lambda_detection": URI}, {"object_detection": model})
+    write_release(path, release)
+    assert json.loads(path.read_text())["release"]["models"] == {
+        "object_detection": {"task": "detection", "function_image": "lambda_detection"}
+    }
+    assert read_release(path) == release
 
 
 def test_no_file_is_no_release_and_a_broken_file_is_an_error(tmp_path: Path) -> None:
