@@ -9,7 +9,8 @@ from delivery.environments import Environment
 from delivery.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from serving_clients import EndpointClient, Session
+    from serving_clients import EndpointClient, FunctionClient, Session
+    from serving_contracts.catalog import CatalogEndpoint
 
 
 def activate(environment: Environment) -> None:
@@ -38,6 +39,21 @@ def connect(environment: Environment, *, timeout_s: float = 60.0) -> Session:
             cause=f"{type(error).__name__}: {error.message}",
             next_step=error.hint or f"`invoke deploy --env {environment.name}`",
         ) from error
+
+
+def client_of(environment: Environment, endpoint: CatalogEndpoint) -> EndpointClient | FunctionClient:
+    """A client of whatever the catalog describes: an endpoint, or a function by its alias."""
+    if endpoint.function is None:
+        return endpoint_client(environment, endpoint.endpoint_name)
+    return function_client(environment, endpoint.endpoint_name, endpoint.function.qualifier)
+
+
+def function_client(environment: Environment, function_name: str, qualifier: str) -> FunctionClient:
+    """A client of one version or alias of a function."""
+    import serving_clients
+
+    activate(environment)
+    return serving_clients.FunctionClient(function_name, qualifier=qualifier, env=environment.name)
 
 
 def endpoint_client(environment: Environment, endpoint_name: str) -> EndpointClient:

@@ -1,5 +1,5 @@
-"""``make demo``: deploy to a local cloud, then ask every container something and show what it says, and how
-fast; then let an asynchronous endpoint wake from zero instances, work and go back to zero.
+"""``make demo``: deploy to a local cloud, then ask every container and function something and show what it
+says, and how fast; then let an asynchronous endpoint wake from zero instances, work and go back to zero.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 
 from rich.table import Table
 
-from delivery.callers import connect, endpoint_client
+from delivery.callers import client_of, connect
 from delivery.demo_async import print_async_demo, segment_everything
+from delivery.demo_photos import detect_everything, print_photo_demo
 from delivery.deploy import deploy
 from delivery.errors import DeliveryError
 from delivery.smoke import readable_answer, readable_request
@@ -49,10 +50,11 @@ REQUESTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One question to one container. Latencies in milliseconds, seen by the caller, one call after the
-    other.
+    """One question to one container or function. Latencies in milliseconds, seen by the caller, one call
+    after the other.
     """
 
+    pattern: str
     endpoint: str
     container: str
     task: str
@@ -63,6 +65,11 @@ class Answered:
     max_ms: float
     calls: int
 
+    @property
+    def place(self) -> str:
+        """Endpoint and, where it has several, container."""
+        return f"{self.endpoint}/{self.container}" if self.container else self.endpoint
+
 
 def run_demo(job: Job) -> None:
     """Deploys to the local cloud, asks, prints a table, writes ``.local/demo.json`` and says how to go on."""
@@ -70,11 +77,15 @@ def run_demo(job: Job) -> None:
     started_at, started = datetime.now(UTC), time.monotonic()
     deploy(job, confirm=lambda _: True)
     deployed_s = time.monotonic() - started
-    with reporter.step("demo", "asking every container through the client library") as step:
+    with reporter.step("demo", "asking everything through the client library") as step:
         answered = ask_everything(job)
         step.outcome = f"{len(answered)} questions, {CALLS} calls each"
     _print_table(job, answered)
     pictures = project.local_dir / "demo"
+    pictures.mkdir(parents=True, exist_ok=True)
+    photos = detect_everything(job, pictures)
+    if photos is not None:
+        print_photo_demo(job, photos)
     asynchronous = segment_everything(job, pictures)
     if asynchronous is not None:
         print_async_demo(job, asynchronous)
@@ -86,6 +97,7 @@ def run_demo(job: Job) -> None:
         "total_seconds": round(time.monotonic() - started, 1),
         "url": url,
         "answers": [asdict(item) for item in answered],
+        "photos": asdict(photos) if photos is not None else None,
         "asynchronous": asdict(asynchronous) if asynchronous is not None else None,
     }
     path = project.local_dir / "demo.json"
@@ -103,20 +115,20 @@ The same is in {result}. The local cloud keeps running at {url}
 
 
 def ask_everything(job: Job) -> list[Answered]:
-    """Asks each container of the catalog that serves a task known here.
+    """Asks each container and function of the catalog that serves a task known here.
 
     Raises:
         DeliveryError: nothing is deployed.
     """
     answered = []
     for name, endpoint in sorted(connect(job.environment).catalog.endpoints.items()):
-        client = endpoint_client(job.environment, endpoint.endpoint_name)
+        client = client_of(job.environment, endpoint)
         for hostname, entry in sorted(endpoint.containers.items()):
             if entry.task not in endpoint.tasks:
                 continue
             target = hostname if endpoint.mode == "Direct" else None
             for request in REQUESTS.get(entry.task, ()):
-                answered.append(_ask(client, name, target, entry.task, request))
+                answered.append(_ask(client, endpoint.pattern, name, target, entry.task, request))
     if not answered:
         raise DeliveryError(
             "Nothing is deployed that could be asked.", next_step="see terraform/envs/local/terraform.tfvars"
@@ -124,16 +136,20 @@ def ask_everything(job: Job) -> list[Answered]:
     return answered
 
 
-def _ask(client: Any, endpoint: str, target: str | None, task: str, request: Mapping[str, Any]) -> Answered:
+def _ask(
+    client: Any, pattern: str, endpoint: str, target: str | None, task: str, request: Mapping[str, Any]
+) -> Answered:
     contract = find_task(task)
     body = json.dumps(contract.dump_request(contract.parse_request(dict(request)))).encode()
+    options = {"target_container": target} if target else {}
     seconds = []
     for _ in range(CALLS):
         started = time.perf_counter()
-        response = client.invoke(body, content_type="application/json", target_container=target)
+        response = client.invoke(body, content_type="application/json", **options)
         seconds.append(time.perf_counter() - started)
     milliseconds = [1000 * value for value in seconds]
     return Answered(
+        pattern=pattern,
         endpoint=endpoint,
         container=target or "",
         task=task,
@@ -148,13 +164,13 @@ def _ask(client: Any, endpoint: str, target: str | None, task: str, request: Map
 
 def _print_table(job: Job, answered: Sequence[Answered]) -> None:
     table = Table(pad_edge=False, show_lines=False)
-    for heading, ratio in (("container", None), ("asked", 5), ("answer", 4)):
+    for heading, ratio in (("asked of", None), ("request", 5), ("answer", 4)):
         table.add_column(heading, ratio=ratio, overflow="fold")
     for heading in ("first ms", "p50 ms"):
         table.add_column(heading, justify="right")
     for item in answered:
         table.add_row(
-            item.container or item.endpoint,
+            item.place,
             readable_request(item.request),
             readable_answer(item.answer),
             f"{item.first_ms:.1f}",

@@ -7,20 +7,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.table import Table
 
-from delivery.callers import connect, endpoint_client
+from delivery.callers import connect, endpoint_client, function_client
 from delivery.console import Reporter
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
 from delivery.model_folder import ModelFolder, SmokeCase, find_models
-from delivery.smoke_media import ask_about_scene, missing
-from delivery.smoke_targets import Target, read_variants, targets
-from serving_contracts.catalog import Catalog
-from serving_contracts.tasks import MEDIA_TASKS, find_task
+from delivery.smoke_media import ask_about_photo, ask_about_scene, missing
+from delivery.smoke_targets import Target, read_variants, read_versions, targets
+from serving_contracts.catalog import Catalog, CatalogEndpoint
+from serving_contracts.tasks import DETECTION, MEDIA_TASKS, find_task
+
+if TYPE_CHECKING:
+    from serving_clients import EndpointClient, FunctionClient
 
 SHOWN_CHARACTERS = 44
 
@@ -30,7 +33,7 @@ class SmokeResult:
     """One call of one container, or what was not called and why.
 
     Attributes:
-        variant: the production variant; empty where the endpoint has none.
+        variant: the production variant or function version; empty where there is none.
         container: its hostname; empty for a serial pipeline.
         request: the request as JSON; empty when nothing was called.
         answer: the answer as JSON, None when the call failed.
@@ -97,7 +100,8 @@ def call_everything(
         DeliveryError: SageMaker does not say what is deployed.
     """
     for name, endpoint in sorted(catalog.endpoints.items()):
-        for target in targets(endpoint, read_variants(environment, endpoint), models):
+        read = read_versions if endpoint.pattern == "lambda" else read_variants
+        for target in targets(endpoint, read(environment, endpoint), models):
             if not target.cases:
                 yield SmokeResult(
                     name,
@@ -110,29 +114,34 @@ def call_everything(
                     (target.obstacle,),
                 )
             for case in target.cases:
-                yield call(environment, name, endpoint.endpoint_name, target, case)
+                yield call(environment, name, endpoint, target, case)
 
 
 def call(
-    environment: Environment, endpoint: str, endpoint_name: str, target: Target, case: SmokeCase
+    environment: Environment, name: str, endpoint: CatalogEndpoint, target: Target, case: SmokeCase
 ) -> SmokeResult:
-    """Calls one target through the client library and judges the answer."""
+    """Calls one target through the client library and judges the answer. name: the endpoint's in the
+    catalog.
+    """
     from serving_clients import ServingError
 
     started = time.perf_counter()
     answer: Mapping[str, Any] | None = None
     faults: list[str] = []
     try:
-        if target.asked in MEDIA_TASKS:
-            answer = ask_about_scene(environment, endpoint, case)
+        if target.asked == DETECTION.name:
+            client = _client(environment, endpoint, target)
+            answer = ask_about_photo(client, case)
+        elif target.asked in MEDIA_TASKS:
+            answer = ask_about_scene(environment, name, case)
         else:
-            answer, faults = _ask(environment, endpoint_name, target, case)
+            answer, faults = _ask(environment, endpoint, target, case)
         faults += judge(answer, case.expect)
     except (ServingError, ValueError) as error:
         faults = [f"{type(error).__name__}: {error}"]
     seconds = time.perf_counter() - started
     return SmokeResult(
-        endpoint,
+        name,
         target.variant,
         target.container or "",
         target.answered,
@@ -143,17 +152,30 @@ def call(
     )
 
 
+def _client(
+    environment: Environment, endpoint: CatalogEndpoint, target: Target
+) -> EndpointClient | FunctionClient:
+    if endpoint.pattern == "lambda":
+        return function_client(environment, endpoint.endpoint_name, target.variant)
+    return endpoint_client(environment, endpoint.endpoint_name)
+
+
 def _ask(
-    environment: Environment, endpoint_name: str, target: Target, case: SmokeCase
+    environment: Environment, endpoint: CatalogEndpoint, target: Target, case: SmokeCase
 ) -> tuple[Mapping[str, Any], list[str]]:
     """The answer of a target that answers at once, and what is wrong with where it came from."""
     asked, answered = find_task(target.asked), find_task(target.answered)
-    response = endpoint_client(environment, endpoint_name).invoke(
-        orjson.dumps(asked.dump_request(asked.parse_request(dict(case.request)))),
-        content_type="application/json",
-        target_container=target.container,
-        target_variant=target.variant or None,
-    )
+    body = orjson.dumps(asked.dump_request(asked.parse_request(dict(case.request))))
+    if endpoint.pattern == "lambda":
+        function = function_client(environment, endpoint.endpoint_name, target.variant)
+        response = function.invoke(body, content_type="application/json")
+    else:
+        response = endpoint_client(environment, endpoint.endpoint_name).invoke(
+            body,
+            content_type="application/json",
+            target_container=target.container,
+            target_variant=target.variant or None,
+        )
     answer = answered.dump_answer(answered.parse_answer(orjson.loads(response.body)))
     if target.variant and response.invoked_variant != target.variant:
         return answer, [f"variant {response.invoked_variant!r} answered in place of {target.variant!r}"]
@@ -221,7 +243,7 @@ def _widest(texts: Iterable[str]) -> int:
 
 def readable_request(request: Mapping[str, Any]) -> str:
     """The texts of a request, or which scene it shows."""
-    if "scene" in request:
+    if "scene" in request or "photo" in request:
         return ", ".join(f"{name} {value}" for name, value in request.items())
     texts = request.get("texts") or request.get("text") or ""
     return " | ".join(texts) if isinstance(texts, (list, tuple)) else str(texts)

@@ -1,4 +1,6 @@
-"""What the smoke test calls: every variant that is deployed, and in it every container or the pipeline."""
+"""What the smoke test calls: every variant that is deployed, and in it every container or the pipeline; of a
+function every version that its alias leads to.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class DeployedContainer:
 
 
 Variants = Mapping[str, Sequence[DeployedContainer]]
-"""Production variant → its containers, in the order in which a pipeline runs them."""
+"""Production variant → its containers, in the order in which a pipeline runs them; function version → the one
+model in its image.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Target:
     """Something to call with every one of ``cases``.
 
     Attributes:
-        variant: the production variant; empty: whichever AWS picks.
+        variant: the production variant or function version; empty: whichever AWS picks.
         container: the container to name in the call; None: the endpoint as a whole.
         asked: the task of the request.
         answered: the task of the answer; another one at the end of a pipeline of several tasks.
@@ -72,6 +76,31 @@ def read_variants(environment: Environment, endpoint: CatalogEndpoint) -> Varian
             next_step=f"`invoke doctor --env {environment.name}` shows whose credentials are in use; they "
             "need DescribeEndpoint, DescribeEndpointConfig and DescribeModel",
         ) from error
+
+
+def read_versions(environment: Environment, endpoint: CatalogEndpoint) -> Variants:
+    """The versions that a function's alias leads to: one, or two while a canary gets a share of the traffic.
+
+    Raises:
+        DeliveryError: Lambda does not say.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    assert endpoint.function is not None, "only functions have versions"
+    try:
+        alias = environment.client("lambda").get_alias(
+            FunctionName=endpoint.endpoint_name, Name=endpoint.function.qualifier
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise DeliveryError(
+            f"Lambda does not say what runs behind {endpoint.endpoint_name}:{endpoint.function.qualifier}.",
+            cause=str(error),
+            next_step=f"`invoke doctor --env {environment.name}` shows whose credentials are in use; they "
+            "need lambda:GetAlias",
+        ) from error
+    weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    held = [DeployedContainer(hostname, entry.model) for hostname, entry in endpoint.containers.items()]
+    return dict.fromkeys((alias["FunctionVersion"], *weights), held)
 
 
 def _containers(model: Mapping[str, Any], endpoint: CatalogEndpoint) -> list[DeployedContainer]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serving_contracts import AsyncEntry, Catalog, ContainerEntry, InvalidInput, Route
-from serving_contracts.catalog import parameter_name, parse
+from serving_contracts.catalog import FunctionEntry, ServerlessEntry, parameter_name, parse
 
 
 def document(**endpoints: Any) -> dict[str, Any]:
@@ -18,9 +18,16 @@ def document(**endpoints: Any) -> dict[str, Any]:
 LOCATIONS = {name: f"s3://data/async/segmenter/{name}/" for name in ("input", "output", "failure")}
 
 
+PARTS: dict[str, dict[str, Any]] = {
+    "async": {"async": LOCATIONS},
+    "serverless": {"serverless": {"max_concurrency": 5}},
+    "lambda": {"function": {"qualifier": "live", "timeout_s": 30, "max_concurrency": 20}},
+}
+
+
 def endpoint(mode: str = "Direct", pattern: str = "multi_container", **containers: str) -> dict[str, Any]:
     return {
-        **({"async": LOCATIONS} if pattern == "async" else {}),
+        **PARTS.get(pattern, {}),
         "pattern": pattern,
         "endpoint_name": "serving-local-korean-nlp",
         "mode": mode,
@@ -67,6 +74,38 @@ def test_routes_come_in_an_order_of_their_own() -> None:
     for names in (list(endpoints), list(reversed(endpoints))):
         routes = read(**{name: endpoints[name] for name in names}).routes("sentiment")
         assert [(route.endpoint, route.target_container) for route in routes] == order
+
+
+def test_what_a_client_must_know_of_a_pattern_without_servers_is_read() -> None:
+    catalog = read(
+        s=endpoint("Single", "serverless", a="sentiment"), f=endpoint("Single", "lambda", a="sentiment")
+    )
+    assert catalog.endpoints["s"].serverless == ServerlessEntry(max_concurrency=5)
+    assert catalog.endpoints["f"].function == FunctionEntry("live", timeout_s=30, max_concurrency=20)
+    assert catalog.endpoints["f"].serverless is catalog.endpoints["s"].function is None
+    assert [route.pattern for route in catalog.routes("sentiment")] == ["serverless", "lambda"]
+    assert parse(catalog.dump()) == catalog
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "field"),
+    [
+        ("serverless", {"serverless": None}, "endpoints.x.serverless"),
+        ("serverless", {"serverless": {"max_concurrency": 0}}, "endpoints.x.serverless.max_concurrency"),
+        ("lambda", {"function": {"timeout_s": 3}}, "endpoints.x.function.qualifier"),
+        ("lambda", {"function": {"qualifier": "live"}}, "endpoints.x.function.timeout_s"),
+        (
+            "lambda",
+            {"function": {"qualifier": "live", "timeout_s": 3, "max_concurrency": "many"}},
+            "endpoints.x.function.max_concurrency",
+        ),
+        ("lambda", {"function": {"qualifier": "live", "timeout_s": 3, "url": 7}}, "endpoints.x.function.url"),
+    ],
+)
+def test_a_broken_part_of_a_pattern_is_placed(pattern: str, change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read(x=endpoint("Single", pattern, a="sentiment") | change)
+    assert caught.value.field == field
 
 
 def test_a_task_that_is_served_nowhere_has_no_route() -> None:

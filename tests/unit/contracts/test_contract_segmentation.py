@@ -173,4 +173,4 @@ def test_a_media_task_is_found_by_name() -> None:
     assert find_media_task("segmentation") is TASK
     assert "segmentation" in TASK_NAMES
     with pytest.raises(InvalidInput, match="segmentation"):
-        find_media_task("detection")
+        find_media_task("detecting")

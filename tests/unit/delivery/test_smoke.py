@@ -28,9 +28,10 @@ from delivery.smoke import (
     run_smoke,
     shorten,
 )
+from delivery.smoke_media import ask_about_photo
 from delivery.smoke_targets import DeployedContainer, Variants, read_variants, targets
 from serving_clients import InvokeResult
-from serving_contracts.catalog import Catalog, CatalogEndpoint, ContainerEntry
+from serving_contracts.catalog import Catalog, CatalogEndpoint, ContainerEntry, FunctionEntry
 
 ANSWER = {"predicted_label": "Pos", "score": 0.9, "sentences": [1, 2]}
 
@@ -261,6 +262,52 @@ def test_what_runs_is_read_from_sagemaker(project: Project, monkeypatch: pytest.
         )
         assert read_variants(environment, single) == {"blue": [DeployedContainer("only", "mood")]}
     environments._client.cache_clear()
+
+
+FUNCTION = CatalogEndpoint(
+    "lambda",
+    "serving-dev-f",
+    "Single",
+    containers={"mood": ContainerEntry("sentiment", "mood")},
+    function=FunctionEntry("live", 30),
+)
+
+
+class RecordedFunction:
+    """A function that always answers the same, and writes down by which qualifier it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def client(self, _: Environment, name: str, qualifier: str) -> SimpleNamespace:
+        def invoke(body: bytes, *, content_type: str) -> InvokeResult:
+            self.asked.append((name, qualifier))
+            return InvokeResult(b'{"predicted_label": "Pos", "score": 0.9}', content_type, qualifier)
+
+        return SimpleNamespace(invoke=invoke)
+
+
+def test_every_version_behind_the_alias_of_a_function_is_called(
+    project: Project, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = RecordedFunction()
+    asked: list[dict[str, str]] = []
+
+    def get_alias(**names: str) -> dict[str, object]:
+        asked.append(names)
+        return {"FunctionVersion": "3", "RoutingConfig": {"AdditionalVersionWeights": {"4": 0.1}}}
+
+    monkeypatch.setattr(Environment, "client", lambda *_: SimpleNamespace(get_alias=get_alias))
+    monkeypatch.setattr(smoke, "function_client", function.client)
+    results = run(project, reporter, monkeypatch, {"f": FUNCTION})
+    assert asked == [{"FunctionName": "serving-dev-f", "Name": "live"}]
+    assert function.asked == [("serving-dev-f", "3"), ("serving-dev-f", "4")]
+    assert [(result.variant, result.faults) for result in results] == [("3", ()), ("4", ())]
+
+
+def test_a_photograph_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match="request = { photo = … }: cat, "):
+        ask_about_photo(SimpleNamespace(), SmokeCase({"photo": "unicorn"}, {}))  # type: ignore[arg-type]
 
 
 def test_requests_and_answers_fit_in_a_table() -> None:
