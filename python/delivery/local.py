@@ -102,14 +102,16 @@ def status(project: Project) -> Mapping[str, Any] | None:
         return lifecycle.status(project.cloud_dir)
 
 
-def logs(project: Project, endpoint: str | None, container: str | None, lines: int) -> list[str]:
-    """The last lines of the containers of an endpoint, or of the local cloud itself."""
+def logs(
+    project: Project, endpoint: str | None, container: str | None, lines: int, function: str | None = None
+) -> list[str]:
+    """The last lines of the containers of an endpoint, of a function, or of the local cloud itself."""
     with _clear_errors():
-        return lifecycle.logs(project.cloud_dir, endpoint, container, lines)
+        return lifecycle.logs(project.cloud_dir, endpoint, container, lines, function)
 
 
 def describe(status: Mapping[str, Any] | None) -> Iterator[str]:
-    """A status as lines for a person: endpoints, their variants, instances and containers."""
+    """A status as lines for a person: endpoints down to their containers, functions to their environments."""
     if status is None:
         yield "The local cloud is not running; `invoke local.up` or `invoke deploy` starts it."
         return
@@ -124,12 +126,45 @@ def describe(status: Mapping[str, Any] | None) -> Iterator[str]:
         if endpoint.get("async_queue"):
             yield "  " + _queue(endpoint["async_queue"])
         for variant in endpoint["variants"]:
+            if variant.get("serverless"):
+                yield from _serverless(variant)
+                continue
             counts = f"{variant['current_instance_count']} of {variant['desired_instance_count']} instances"
             yield f"  {variant['name']}  weight {variant['current_weight']:g}, {counts}"
             for instance in variant["instances"]:
                 yield f"    {instance['instance_id']}  {instance['status']}"
                 for container in instance["containers"]:
                     yield "      " + _container(container)
+    for function in status["functions"]:
+        yield from _function(function)
+
+
+def _serverless(variant: Mapping[str, Any]) -> Iterator[str]:
+    pool, spec = variant["serverless"], variant["serverless"]["current"]
+    text = (
+        f"  {variant['name']}  serverless, {spec['memory_mb']} MB, {len(pool['containers'])} warm, "
+        f"{pool['starting']} starting, {pool['in_flight']} of {spec['max_concurrency']} requests"
+    )
+    yield f"{text}, {spec['provisioned']} provisioned" if spec["provisioned"] else text
+    for pooled in pool["containers"]:
+        for container in pooled["containers"]:
+            yield f"    {_container(container)}{', busy' if pooled['in_flight'] else ''}"
+
+
+def _function(function: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{function['name']}  {function['state']}"
+    for alias in function["aliases"]:
+        weights = "".join(f", {share:.0%} to {number}" for number, share in alias["weights"].items())
+        yield f"  {alias['name']}  version {alias['version']}{weights}"
+    for url in function["urls"].values():
+        yield f"  {url}"
+    if function["event_queue"]:
+        yield "  " + _queue(function["event_queue"])
+    for environment in function["environments"]:
+        yield (
+            f"  {environment['environment'][:8]}  version {environment['version']}, {environment['status']}, "
+            f"process {environment['pid']}, {environment['invocations']} invocations"
+        )
 
 
 def _queue(queue: Mapping[str, Any]) -> str:

@@ -1,29 +1,28 @@
-"""Where moto's Application Auto Scaling stops short: tags, the alarms of target tracking policies on
-SageMaker's variants, policies that end with their target, and scaling activities."""
+"""Where moto's Application Auto Scaling stops short: tags, the alarms of target tracking policies on what is
+scaled here, policies that end with their target, and scaling activities."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Final
 
 from local_cloud.moto_patch import patch
 from local_cloud.scaling import hooks, step_scaling
+from local_cloud.scaling.kinds import KINDS, SERVERLESS
 from local_cloud.scaling.policy_alarms import alarms_calling, put_alarms
-from local_cloud.scaling.target_tracking import AlarmSpec, alarm_specs, variant_of
+from local_cloud.scaling.target_tracking import AlarmSpec, alarm_specs
 from serving_contracts.limits import SCALING_ACTIVITIES_PER_PAGE
 
 SAGEMAKER: Final = "sagemaker"
-_SERVICE_ROLE: Final = (
-    "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
-    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-)
 
 
 def mend(mend_cloudwatch: Callable[[], None]) -> None:
     """Applied once, when moto's Application Auto Scaling is first used. ``mend_cloudwatch`` makes sure that
     CloudWatch is mended before a policy's alarms are put there."""
+    _mend_dimensions()
     _mend_targets()
     _mend_tags()
     _mend_policies(mend_cloudwatch)
@@ -42,6 +41,16 @@ def deregister_endpoint(endpoint: str) -> None:
                 for resource in list(by_resource):
                     if resource.lower().startswith(f"endpoint/{endpoint.lower()}/"):
                         backend.deregister_scalable_target(SAGEMAKER, resource, dimension)
+
+
+def _mend_dimensions() -> None:
+    """A dimension that moto does not know: the provisioned concurrency of serverless variants."""
+    from moto.applicationautoscaling import models, responses
+
+    known = {member.name: member.value for member in models.ScalableDimensionValueSet}
+    known.setdefault("SAGEMAKER_VARIANT_DESIRED_PROVISIONED_CONCURRENCY", SERVERLESS.dimension)
+    for module in (models, responses):
+        module.ScalableDimensionValueSet = Enum("ScalableDimensionValueSet", known)  # type: ignore
 
 
 def _mend_targets() -> None:
@@ -70,9 +79,10 @@ def _mend_targets() -> None:
             raise _invalid("Minimum capacity cannot be less than 0.")
         if low > high:
             raise _invalid("Maximum capacity cannot be less than minimum capacity.")
-        if namespace == SAGEMAKER:
-            _check(lambda: variant_of(r_id))
-            role_arn = role_arn or _SERVICE_ROLE.format(account=self.account_id)
+        kind = KINDS.get(dimension)
+        if kind is not None and namespace == kind.namespace:
+            _check(lambda: kind.check(r_id))
+            role_arn = role_arn or kind.role.format(account=self.account_id)
         target = register(self, namespace, r_id, dimension, low, high, role_arn, suspended_state)
         hooks.target_registered(self.account_id, self.region_name, namespace, dimension, r_id)
         return target
@@ -144,7 +154,7 @@ def _mend_tags() -> None:
 
 
 def _mend_policies(mend_cloudwatch: Callable[[], None]) -> None:
-    """Policies of SageMaker's variants are checked, make their alarms, and keep their ARN when they are put
+    """Policies of what is scaled here are checked, make their alarms, and keep their ARN when they are put
     again: Terraform's alarms refer to it."""
     from moto.applicationautoscaling.models import (
         ApplicationAutoscalingBackend,
@@ -166,7 +176,8 @@ def _mend_policies(mend_cloudwatch: Callable[[], None]) -> None:
         policy_type: str | None,
     ) -> Any:
         names = (policy_name, service_namespace, resource_id, scalable_dimension)
-        if service_namespace != SAGEMAKER:
+        kind = KINDS.get(scalable_dimension)
+        if kind is None or service_namespace != kind.namespace:
             return put(self, *names, policy_body, policy_type)
         if resource_id not in self.targets.get(scalable_dimension, {}):
             raise _not_found(
@@ -179,7 +190,7 @@ def _mend_policies(mend_cloudwatch: Callable[[], None]) -> None:
         policy_body = policy_body or (known._policy_body if known else {})
         specs: list[AlarmSpec] = []
         if policy_type == "TargetTrackingScaling":
-            specs = _check(lambda: alarm_specs(resource_id, policy_body))
+            specs = _check(lambda: alarm_specs(resource_id, policy_body, kind))
         elif policy_type == "StepScaling":
             _check(lambda: step_scaling.check(policy_body))
         policy = put(self, *names, policy_body, policy_type)
@@ -207,7 +218,7 @@ def _mend_policies(mend_cloudwatch: Callable[[], None]) -> None:
 
     def describe_scaling_policies(self: Any) -> str:
         for policy in list(self.applicationautoscaling_backend.policies.values()):
-            if policy.service_namespace == SAGEMAKER and policy.policy_type == "StepScaling":
+            if policy.scalable_dimension in KINDS and policy.policy_type == "StepScaling":
                 policy.alarms = alarms_calling(policy)
         answer = json.loads(describe(self))
         # moto takes "variant/b" for the beginning of "variant/b2", and does not know PolicyNames.

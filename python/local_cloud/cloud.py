@@ -1,9 +1,8 @@
-"""One local cloud, put together: moto, the control plane, hosting and the gateway; its start and its end."""
+"""One local cloud, put together: moto, SageMaker, hosting, Lambda and the gateway; its start and its end."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import shutil
@@ -11,21 +10,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
-
-from aiohttp import web
+from typing import Any, Protocol
 
 from local_cloud.asynchronous import AsyncInference
 from local_cloud.backing_services import BackingServices
 from local_cloud.clock import Clock
+from local_cloud.functions.control.api import LambdaControl
+from local_cloud.functions.execution.settings import ExecutionSettings
+from local_cloud.functions.service import LambdaService
+from local_cloud.functions.specs import ExecutionService
 from local_cloud.gateway import Gateway, listen
 from local_cloud.hosting.specs import HostedFleet, HostingSettings, VariantSpec
-from local_cloud.logs import container_logs
+from local_cloud.local_routes import LocalRoutes
 from local_cloud.sagemaker.api import ControlPlane
 from local_cloud.sagemaker.endpoint import Endpoint
-from local_cloud.sagemaker.rehosting import Rehosting, StillChanging
+from local_cloud.sagemaker.rehosting import Rehosting
 from local_cloud.sagemaker.validation import service_model
-from local_cloud.scaling import EndpointCapacity, ScalingEngine
+from local_cloud.scaling import (
+    INSTANCES,
+    LAMBDA,
+    SERVERLESS,
+    EndpointCapacity,
+    FunctionCapacity,
+    ScalingEngine,
+    ServerlessCapacity,
+)
 from local_cloud.scaling.retirement import deregister_gone_endpoints
 from local_cloud.settings import HOST, CloudSettings
 from local_cloud.state import INFO_FILE, CloudInfo, CloudLock, write_info
@@ -40,6 +49,9 @@ STATUS_VERSION = 1
 
 ASYNCHRONOUS = "asynchronous"
 """The folder of the queues in the state folder."""
+
+FUNCTIONS = "functions"
+"""The folder of Lambda's events and execution environments in the state folder."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -61,9 +73,17 @@ def process_hosting(settings: HostingSettings) -> HostingService:
     return Hosting(settings)
 
 
+def process_execution(settings: ExecutionSettings) -> ExecutionService:
+    """Lambda's execution side, which runs every environment as a process of this machine."""
+    from local_cloud.functions.execution import Execution
+
+    return Execution(settings)
+
+
 @dataclass(slots=True)
 class _Parts:
     backing: BackingServices
+    functions: LambdaService
     hosting: HostingService
     asynchronous: AsyncInference
     control_plane: ControlPlane
@@ -78,14 +98,16 @@ class LocalCloud:
         self,
         settings: CloudSettings,
         make_hosting: Callable[[HostingSettings], HostingService] = process_hosting,
+        make_execution: Callable[[ExecutionSettings], ExecutionService] = process_execution,
     ) -> None:
         self.settings = settings
         self._make_hosting = make_hosting
+        self._make_execution = make_execution
         self.clock = Clock(settings.time_scale)
         self.stopping = asyncio.Event()
         self._lock = CloudLock(settings.directory)
         self._parts: _Parts | None = None
-        self._restart: asyncio.Task[list[Endpoint]] | None = None
+        self._routes = LocalRoutes(self)
         self.info: CloudInfo | None = None
 
     async def start(self) -> CloudInfo:
@@ -112,8 +134,9 @@ class LocalCloud:
         backing = BackingServices(directory / "objects")
         await asyncio.gather(asyncio.to_thread(backing.start), asyncio.to_thread(service_model))
         hosting = self._make_hosting(self._hosting_settings(directory, url))
-        # An earlier cloud's queue: its endpoints, and the objects of its requests, are gone.
-        shutil.rmtree(directory / ASYNCHRONOUS, ignore_errors=True)
+        # An earlier cloud's queues: its endpoints, its functions, and the objects of its requests, are gone.
+        for folder in (ASYNCHRONOUS, FUNCTIONS):
+            shutil.rmtree(directory / folder, ignore_errors=True)
         asynchronous = self._make_asynchronous(directory, url, backing)
         await asynchronous.start()
         control_plane = ControlPlane(
@@ -123,16 +146,22 @@ class LocalCloud:
             clock=self.clock,
             asynchronous=asynchronous,
         )
-        gateway = Gateway(control_plane, backing, account=self.settings.account)
-        gateway.add_local_route("GET", "status", self._status)
-        gateway.add_local_route("POST", "shutdown", self._shutdown)
-        gateway.add_local_route("GET", "logs", self._logs)
-        gateway.add_local_route("POST", "hosting/restart", self._restart_hosting)
+        functions = self._make_functions(directory, url)
+        await functions.start()
+        gateway = Gateway(control_plane, backing, functions, account=self.settings.account)
+        self._routes.add_to(gateway)
         deregister_gone_endpoints(control_plane.endpoints)
         await gateway.start(listener)
-        scaling = ScalingEngine(EndpointCapacity(control_plane.endpoints, self.clock), self.clock)
+        scaling = ScalingEngine(
+            {
+                INSTANCES.dimension: EndpointCapacity(control_plane.endpoints, self.clock),
+                SERVERLESS.dimension: ServerlessCapacity(control_plane.endpoints, self.clock),
+                LAMBDA.dimension: FunctionCapacity(functions.control, self.clock),
+            },
+            self.clock,
+        )
         scaling.start()
-        self._parts = _Parts(backing, hosting, asynchronous, control_plane, gateway, scaling)
+        self._parts = _Parts(backing, functions, hosting, asynchronous, control_plane, gateway, scaling)
         self.info = CloudInfo(
             url=url,
             pid=os.getpid(),
@@ -170,9 +199,30 @@ class LocalCloud:
             clock=self.clock,
         )
 
+    def _make_functions(self, directory: Path, url: str) -> LambdaService:
+        region, account, clock = self.settings.region, self.settings.account, self.clock
+        execution = ExecutionSettings(
+            work_dir=directory / FUNCTIONS / "environments",
+            images_dir=self.settings.images.absolute(),
+            aws_url=url,
+            region=region,
+            account=account,
+            clock=clock,
+        )
+        return LambdaService(
+            directory / FUNCTIONS,
+            lambda: self._make_execution(execution),
+            lambda service: LambdaControl(service, region=region, account=account, clock=clock, url=url),
+            aws_url=url,
+            region=region,
+            account=account,
+            clock=clock,
+        )
+
     async def restart_hosting(self) -> list[Endpoint]:
-        """Ends every container, makes hosting and the queues anew, and starts every endpoint that served;
-        returns these once each is InService, or Failed with a reason. Queued requests are read from disk.
+        """Ends every container and execution environment, makes hosting and the queues anew, and starts every
+        endpoint that served; returns these once each is InService, or Failed with a reason. Queued requests
+        and Lambda's events are read from disk.
 
         Raises:
             StillChanging: endpoints have been in progress for too long; nothing was done.
@@ -199,6 +249,7 @@ class LocalCloud:
         await rehosting.end_fleets()
         await parts.hosting.close()
         parts.hosting = self._make_hosting(self._hosting_settings(directory, self.info.url))
+        await parts.functions.restart()
         return await rehosting.resume(parts.hosting.fleet, parts.asynchronous)
 
     async def stop(self) -> None:
@@ -206,12 +257,11 @@ class LocalCloud:
         parts, self._parts = self._parts, None
         if parts is None:
             return
-        if self._restart is not None:
-            self._restart.cancel()
-            await asyncio.wait({self._restart})
+        await self._routes.close()
         (self.settings.directory / INFO_FILE).unlink(missing_ok=True)
         for what, closing in (
             ("scaling", parts.scaling.stop),
+            ("Lambda", parts.functions.close),
             ("asynchronous inference", parts.asynchronous.close),
             ("the endpoints", parts.control_plane.close),
             ("hosting", parts.hosting.close),
@@ -222,15 +272,17 @@ class LocalCloud:
             except Exception:
                 log.exception("%s did not stop cleanly", what)
         await asyncio.to_thread(parts.backing.stop)
-        for folder in ("instances", ASYNCHRONOUS):
+        for folder in ("instances", ASYNCHRONOUS, FUNCTIONS):
             shutil.rmtree(self.settings.directory / folder, ignore_errors=True)
         # The lock stays ours until the process ends, so that whoever waits for it finds nothing left of us.
         log.info("the local cloud has stopped")
 
-    async def _status(self, request: web.BaseRequest) -> web.Response:
+    def state(self) -> dict[str, Any]:
+        """What ``/_local/status`` says: every process with what it is for, ready for JSON."""
         assert self._parts is not None
         assert self.info is not None
-        state = {
+        started_at = datetime.fromisoformat(self.info.started_at)
+        return {
             "version": STATUS_VERSION,
             "pid": self.info.pid,
             "url": self.info.url,
@@ -238,61 +290,12 @@ class LocalCloud:
             "region": self.info.region,
             "time_scale": self.settings.time_scale,
             "started_at": self.info.started_at,
-            "uptime_seconds": round(
-                (self.clock.now() - datetime.fromisoformat(self.info.started_at)).total_seconds(), 3
-            ),
+            "uptime_seconds": round((self.clock.now() - started_at).total_seconds(), 3),
             "endpoints": self._parts.control_plane.state(),
+            "functions": self._parts.functions.state(),
         }
-        return web.json_response(state)
 
-    async def _shutdown(self, request: web.BaseRequest) -> web.Response:
-        # A header that a web page cannot send without being asked: see the gateway's refusals.
-        if request.headers.get("X-Serving-Local") != "1":
-            return web.Response(
-                status=403, text="Send the header X-Serving-Local: 1 to stop the local cloud.\n"
-            )
-        self.stopping.set()
-        return web.json_response({"stopping": True})
-
-    async def _restart_hosting(self, request: web.BaseRequest) -> web.Response:
-        if request.headers.get("X-Serving-Local") != "1":
-            return web.Response(status=403, text="Send the header X-Serving-Local: 1 to restart hosting.\n")
-        if self._restart is not None and not self._restart.done():
-            return web.Response(status=409, text="Hosting is being restarted already.\n")
-        began = self.clock.monotonic()
-        # In a task of its own: a caller who leaves does not leave half a restart behind.
-        self._restart = asyncio.create_task(self.restart_hosting(), name="restart of hosting")
-        try:
-            restarted = await asyncio.shield(self._restart)
-        except StillChanging as error:
-            text = f"Hosting was not restarted: {', '.join(error.names)} did not settle in time. Try again.\n"
-            return web.Response(status=409, text=text)
-        endpoints = [
-            {
-                "name": endpoint.name,
-                "status": endpoint.status.value,
-                "failure_reason": endpoint.failure_reason,
-            }
-            for endpoint in restarted
-        ]
-        seconds = round(self.clock.monotonic() - began, 3)
-        return web.json_response({"seconds": seconds, "endpoints": endpoints})
-
-    async def _logs(self, request: web.BaseRequest) -> web.Response:
-        assert self.info is not None
-        query = request.query
-        lines = query.get("lines", "100")
-        if not lines.isdecimal() or not 1 <= int(lines) <= 10_000:
-            return web.Response(status=400, text=f"lines={lines!r} is not a number from 1 to 10000\n")
-        endpoint = query.get("endpoint")
-        if not endpoint:
-            return web.Response(
-                status=400, text="Name the endpoint: /_local/logs?endpoint=…&container=…&lines=…\n"
-            )
-        events = await container_logs(
-            self.info.url, self.settings.region, endpoint, query.get("container"), int(lines)
-        )
-        return web.Response(
-            body=json.dumps({"endpoint": endpoint, "events": events}).encode(),
-            content_type="application/json",
-        )
+    def function_log_group(self, function_name: str) -> str:
+        """Where a function's lines are."""
+        assert self._parts is not None
+        return self._parts.functions.log_group(function_name)

@@ -1,7 +1,7 @@
 """The one door of the local cloud: an HTTP server on 127.0.0.1 that sends every AWS request where it belongs.
 
-SageMaker's control plane and runtime are answered here; everything else is passed to moto as it came, Host
-header included, so that the URLs moto makes (SQS queues, S3 objects) lead back to this door.
+SageMaker's control plane and runtime and Lambda are answered here; everything else is passed to moto as it
+came, Host header included, so that the URLs moto makes (SQS queues, S3 objects) lead back to this door.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import socket
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from local_cloud.admission import foreign_origin, host_refusal, origin_refusal, raw_target, signed_for
 from local_cloud.backing_services import SECRET_HEADER, BackingServices
+from local_cloud.functions.invocation.urls import UrlCall
+from local_cloud.functions.service import LambdaService
 from local_cloud.sagemaker import runtime
 from local_cloud.sagemaker.api import ControlPlane
 from local_cloud.sagemaker.errors import AwsError, unknown_operation
@@ -30,6 +31,7 @@ from local_cloud.settings import HOST
 log = logging.getLogger(__name__)
 
 TARGET_PREFIX: Final = "SageMaker."
+LAMBDA: Final = "lambda"
 LOCAL_PREFIX: Final = "/_local/"
 LocalHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -39,10 +41,6 @@ _LARGEST_CONTROL_BODY: Final = 4 * 1024 * 1024
 below."""
 _LARGEST_HEADER: Final = 64 * 1024
 """Bytes of one header or the request line: pre-signed URLs with session tokens are long."""
-_LOCAL_HOST: Final = re.compile(
-    r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9.-]+\.)?localhost)(?::\d+)?", re.IGNORECASE
-)
-_CREDENTIAL_SERVICE: Final = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 _HOP_BY_HOP: Final = frozenset(
     {
         "connection",
@@ -72,8 +70,16 @@ def listen(port: int) -> socket.socket:
 class Gateway:
     """Routes requests; start with :meth:`start`, end with :meth:`stop`."""
 
-    def __init__(self, control_plane: ControlPlane, backing: BackingServices, *, account: str) -> None:
+    def __init__(
+        self,
+        control_plane: ControlPlane,
+        backing: BackingServices,
+        functions: LambdaService,
+        *,
+        account: str,
+    ) -> None:
         self._control_plane = control_plane
+        self._functions = functions
         self._runtime = runtime.Runtime(control_plane.endpoints, account=account)
         self._backing = backing
         self._moto_url: URL | None = None
@@ -117,14 +123,24 @@ class Gateway:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         request_id = str(uuid.uuid4())
-        refusal = _refusal(request)
+        refusal = host_refusal(request)
         if refusal is not None:
             return web.Response(status=403, text=refusal, headers={"x-amzn-RequestId": request_id})
+        path, _, query = raw_target(request).partition("?")
+        call = self._url_call(request, path, query)
+        origin = foreign_origin(request)
+        # A page may call a function URL whose owner allows its origin, and nothing else.
+        if origin is not None and (call is None or not call.allows_origin(origin)):
+            return web.Response(
+                status=403, text=origin_refusal(origin), headers={"x-amzn-RequestId": request_id}
+            )
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
         try:
-            return await self._route(request, request_id)
+            if call is not None:
+                return await self._functions.answer_url(request, call, request_id)
+            return await self._route(request, path, query, request_id)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -136,14 +152,25 @@ class Gateway:
             )
             return _json_error(failure, request_id)
 
-    async def _route(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+    def _url_call(self, request: web.BaseRequest, path: str, query: str) -> UrlCall | None:
+        """The function URL that a request calls; a bucket may be called like the path of them all."""
+        call = self._functions.url_call(request.headers.get("Host", ""), path, query)
+        if call is not None and call.url is None and signed_for(request) not in (None, LAMBDA):
+            return None
+        return call
+
+    async def _route(
+        self, request: web.BaseRequest, raw_path: str, raw_query: str, request_id: str
+    ) -> web.StreamResponse:
         path = request.path
         if path.startswith(LOCAL_PREFIX):
             return await self._local(request)
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET_PREFIX):
             return await self._control(request, target.removeprefix(TARGET_PREFIX), request_id)
-        service = _signed_for(request)
+        service = signed_for(request)
+        if service == LAMBDA or (service is None and self._functions.matches(request.method, raw_path)):
+            return await self._functions.answer(request, raw_path, raw_query, request_id)
         invocation = runtime.PATH.fullmatch(path)
         if invocation is not None and request.method == "POST" and service in (None, "sagemaker"):
             try:
@@ -181,9 +208,7 @@ class Gateway:
         """Sends a request to moto and its answer back, both as streams."""
         assert self._session is not None
         assert self._moto_url is not None
-        raw = urlsplit(request.raw_path) if not request.raw_path.startswith("/") else None
-        path_and_query = request.raw_path if raw is None else request.raw_path.split(raw.netloc, 1)[1]
-        url = URL(f"{self._moto_url}".rstrip("/") + path_and_query, encoded=True)
+        url = URL(f"{self._moto_url}".rstrip("/") + raw_target(request), encoded=True)
         headers = _end_to_end(request.headers)
         headers[SECRET_HEADER] = self._backing.secret
         body = request.content if request.body_exists else None
@@ -212,30 +237,9 @@ class Gateway:
             return response
         if response.status >= 500:
             log.error(
-                "%s %s of %s answered %s", request.method, request.path, _signed_for(request), response.status
+                "%s %s of %s answered %s", request.method, request.path, signed_for(request), response.status
             )
         return response
-
-
-def _refusal(request: web.BaseRequest) -> str | None:
-    """Why a request is not for us, None if it is.
-
-    A web page can make a browser call 127.0.0.1, directly or by DNS rebinding. Neither SDKs nor command lines
-    send Origin, and a rebound name shows in Host.
-    """
-    host = request.headers.get("Host", "")
-    if not _LOCAL_HOST.fullmatch(host):
-        return f"Host {host!r} is refused: only 127.0.0.1, localhost and *.localhost are answered to.\n"
-    origin = request.headers.get("Origin")
-    if origin is not None and not _LOCAL_HOST.fullmatch(urlsplit(origin).netloc):
-        return f"Origin {origin!r} is refused: the local cloud does not answer web pages.\n"
-    return None
-
-
-def _signed_for(request: web.BaseRequest) -> str | None:
-    """The service a request is signed for, None if it is not signed in its headers."""
-    scope = _CREDENTIAL_SERVICE.search(request.headers.get("Authorization", ""))
-    return scope.group(1) if scope else None
 
 
 def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:

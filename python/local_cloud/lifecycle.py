@@ -182,21 +182,26 @@ def restart_hosting(directory: Path, *, timeout: float = RESTART_SECONDS) -> dic
 
 
 def logs(
-    directory: Path, endpoint: str | None = None, container: str | None = None, lines: int = 100
+    directory: Path,
+    endpoint: str | None = None,
+    container: str | None = None,
+    lines: int = 100,
+    function: str | None = None,
 ) -> list[str]:
-    """The last log lines, oldest first: of an endpoint's containers, or of the local cloud itself if no
-    endpoint is named.
+    """The last log lines, oldest first: of an endpoint's containers, of a function, or of the local cloud
+    itself if neither is named.
 
     Raises:
         LocalCloudError: no local cloud runs (containers' logs end with it), or it does not answer.
     """
     directory = directory.absolute()
-    if endpoint is None:
+    if endpoint is None and function is None:
         return tail(directory / LOG_FILE, lines).splitlines()
     info = _running(directory)
     if info is None:
         raise LocalCloudError(f"no local cloud runs on {directory}: start it with `invoke local.up`")
-    query = {"endpoint": endpoint, "lines": str(lines)} | ({"container": container} if container else {})
+    named = {"endpoint": endpoint, "container": container, "function": function}
+    query = {name: value for name, value in named.items() if value} | {"lines": str(lines)}
     answer = json.loads(_get(info, "/_local/logs?" + urllib.parse.urlencode(query)))
     return [
         f"{_clock_time(event['timestamp'])} {event['stream']} {event['message']}"

@@ -1,4 +1,4 @@
-"""Reads what containers wrote, from CloudWatch Logs, where hosting puts it."""
+"""Reads what containers and functions wrote, from CloudWatch Logs, where it is put for them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,16 @@ async def container_logs(
         ``{"timestamp": milliseconds since 1970, "stream": "<variant>/<instance>/<container>", "message": …}``
         each; none if the endpoint has written nothing.
     """
-    return await asyncio.to_thread(_read, url, region, endpoint, container, lines)
+    return await asyncio.to_thread(_read, url, region, GROUP_PREFIX + endpoint, container, lines)
 
 
-def _read(url: str, region: str, endpoint: str, container: str | None, lines: int) -> list[dict[str, Any]]:
+async def function_logs(url: str, region: str, group: str, lines: int) -> list[dict[str, Any]]:
+    """The last ``lines`` log lines in a function's log group, oldest first, as :func:`container_logs` has
+    them; the stream is ``<date>/[<version>]<environment>``."""
+    return await asyncio.to_thread(_read, url, region, group, None, lines)
+
+
+def _read(url: str, region: str, group: str, container: str | None, lines: int) -> list[dict[str, Any]]:
     client = boto3.client(
         "logs",
         endpoint_url=url,
@@ -35,7 +41,6 @@ def _read(url: str, region: str, endpoint: str, container: str | None, lines: in
         aws_secret_access_key="local",
         config=Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1}),
     )
-    group = GROUP_PREFIX + endpoint
     events: list[dict[str, Any]] = []
     try:
         for page in client.get_paginator("describe_log_streams").paginate(logGroupName=group):

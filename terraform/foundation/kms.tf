@@ -48,7 +48,7 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # Container logs of the endpoints, and of no other log group.
+  # Logs of the endpoints' containers and of this environment's functions, and of no other log group.
   statement {
     sid       = "EndpointLogGroupsAreEncrypted"
     actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
@@ -62,7 +62,10 @@ data "aws_iam_policy_document" "key" {
     condition {
       test     = "ArnLike"
       variable = "kms:EncryptionContext:aws:logs:arn"
-      values   = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/sagemaker/Endpoints/*"]
+      values = [
+        "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/sagemaker/Endpoints/*",
+        "arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:/aws/lambda/serving-${var.environment}-*",
+      ]
     }
   }
 }

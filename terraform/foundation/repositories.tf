@@ -35,3 +35,30 @@ resource "aws_ecr_lifecycle_policy" "this" {
     }]
   })
 }
+
+# Lambda pulls a function's image for itself, not with the function's role, and again whenever the function has long been idle
+# (Lambda guide, "Create a Lambda function using a container image"). Of its functions only those of this environment may.
+data "aws_iam_policy_document" "lambda_pulls" {
+  statement {
+    sid     = "LambdaPullsImagesOfItsFunctions"
+    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:${local.partition}:lambda:${var.region}:${local.account_id}:function:serving-${var.environment}-*"]
+    }
+  }
+}
+
+resource "aws_ecr_repository_policy" "lambda" {
+  for_each = { for image, repository in aws_ecr_repository.this : image => repository if startswith(image, "lambda_") }
+
+  repository = each.value.name
+  policy     = data.aws_iam_policy_document.lambda_pulls.json
+}

@@ -35,13 +35,15 @@ variable "allowed_account_ids" {
 }
 
 variable "images" {
-  description = "Image name => options of its ECR repository, which is called <name>-<image with dashes>. Names are the folders of python/model_code/images."
+  description = "Image name => options of its ECR repository, which is called <name>-<image with dashes>. Names are the folders of python/model_code/images; those that begin with lambda_ are for Lambda functions, which may pull them."
   type = map(object({
     keep_images = optional(number, 200)
   }))
   default = {
-    gluoncv  = {}
-    nlp_onnx = {}
+    gluoncv          = {}
+    lambda_detection = {}
+    lambda_sentiment = {}
+    nlp_onnx         = {}
   }
   nullable = false
 

@@ -70,6 +70,40 @@ run "says_where_an_asynchronous_endpoint_takes_requests_and_gives_answers" {
   }
 }
 
+run "says_what_limits_a_serverless_endpoint_and_how_to_call_a_function" {
+  command = plan
+
+  module {
+    source = "./modules/catalog"
+  }
+
+  variables {
+    endpoints = {
+      sentiment-serverless = {
+        pattern       = "serverless"
+        endpoint_name = "serving-test-sentiment-serverless"
+        mode          = "Single"
+        variants      = ["blue"]
+        containers    = { sentiment = { task = "sentiment", model = "sentiment" } }
+        serverless    = { max_concurrency = 20 }
+      }
+      object-detection = {
+        pattern       = "lambda"
+        endpoint_name = "serving-test-object-detection"
+        mode          = "Single"
+        variants      = []
+        containers    = { object-detection = { task = "detection", model = "object_detection" } }
+        function      = { qualifier = "live", timeout_s = 30, max_concurrency = 50 }
+      }
+    }
+  }
+
+  assert {
+    condition     = jsonencode(jsondecode(aws_ssm_parameter.this.insecure_value).endpoints) == "{\"object-detection\":{\"containers\":{\"object-detection\":{\"model\":\"object_detection\",\"task\":\"detection\"}},\"endpoint_name\":\"serving-test-object-detection\",\"function\":{\"max_concurrency\":50,\"qualifier\":\"live\",\"timeout_s\":30},\"mode\":\"Single\",\"pattern\":\"lambda\",\"variants\":[]},\"sentiment-serverless\":{\"containers\":{\"sentiment\":{\"model\":\"sentiment\",\"task\":\"sentiment\"}},\"endpoint_name\":\"serving-test-sentiment-serverless\",\"mode\":\"Single\",\"pattern\":\"serverless\",\"serverless\":{\"max_concurrency\":20},\"variants\":[\"blue\"]}}"
+    error_message = "The catalog must have the form that the contracts define, and no URL where there is none."
+  }
+}
+
 run "a_long_catalog_takes_the_larger_tier" {
   command = plan
 

@@ -78,3 +78,56 @@ run "draws_the_queue_of_an_asynchronous_endpoint_below_the_others" {
     error_message = "A dashboard is 24 units wide."
   }
 }
+
+run "draws_what_has_no_instances_below_them" {
+  command = plan
+
+  module {
+    source = "./modules/dashboard"
+  }
+
+  variables {
+    async_endpoints = { image-segmentation = { endpoint_name = "serving-test-image-segmentation", variant_name = "blue" } }
+    serverless_endpoints = {
+      cold = { endpoint_name = "serving-test-cold", variant_name = "blue", provisioned = false }
+      warm = { endpoint_name = "serving-test-warm", variant_name = "blue", provisioned = true }
+    }
+    functions = {
+      cold-function = { function_name = "serving-test-cold-function", qualifier = "live", provisioned = false }
+      warm-function = { function_name = "serving-test-warm-function", qualifier = "live", provisioned = true }
+    }
+  }
+
+  assert {
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.y if widget.type == "text"] == [0, 7, 14, 27, 34, 41, 54]
+    error_message = "Headings must lie under one another, each below what belongs to the one before."
+  }
+
+  assert {
+    condition = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.x, widget.y] if widget.type == "metric" && widget.y > 27] == [
+      [0, 28], [6, 28], [12, 28], [18, 28], [0, 35], [6, 35], [12, 35], [18, 35],
+      [0, 42], [8, 42], [16, 42], [0, 48], [16, 48], [0, 55], [8, 55], [16, 55], [0, 61], [8, 61], [16, 61],
+    ]
+    error_message = "A row of four charts for a serverless endpoint, two of three for a function, less what it does not have."
+  }
+
+  assert {
+    condition = jsonencode([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.properties.metrics[0] if widget.type == "metric" && widget.y >= 35 && widget.y <= 48]) == jsonencode([
+      ["AWS/SageMaker", "Invocations", "EndpointName", "serving-test-warm", "VariantName", "blue"],
+      ["AWS/SageMaker", "ServerlessConcurrentExecutionsUtilization", "EndpointName", "serving-test-warm", "VariantName", "blue"],
+      ["AWS/SageMaker", "ModelLatency", "EndpointName", "serving-test-warm", "VariantName", "blue"],
+      ["AWS/SageMaker", "ServerlessProvisionedConcurrencyExecutions", "EndpointName", "serving-test-warm", "VariantName", "blue"],
+      ["AWS/Lambda", "Invocations", "FunctionName", "serving-test-cold-function", "Resource", "serving-test-cold-function:live"],
+      ["AWS/Lambda", "Duration", "FunctionName", "serving-test-cold-function", "Resource", "serving-test-cold-function:live"],
+      ["Serving/Lambda/serving-test-cold-function", "InitDuration"],
+      ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", "serving-test-cold-function"],
+      ["AWS/Lambda", "AsyncEventsReceived", "FunctionName", "serving-test-cold-function", "Resource", "serving-test-cold-function:live"],
+    ])
+    error_message = "Each metric must be drawn with the dimensions that AWS publishes."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24])
+    error_message = "A dashboard is 24 units wide."
+  }
+}

@@ -150,6 +150,34 @@ run "gives_every_image_an_immutable_scanned_repository" {
   }
 }
 
+run "lets_lambda_pull_the_images_of_its_functions_and_no_others" {
+  command = plan
+
+  module {
+    source = "./foundation"
+  }
+
+  assert {
+    condition     = keys(aws_ecr_repository_policy.lambda) == ["lambda_detection", "lambda_sentiment"] && aws_ecr_repository_policy.lambda["lambda_detection"].repository == "serving-lambda-detection"
+    error_message = "Only images whose name begins with lambda_ may be pulled by Lambda."
+  }
+
+  assert {
+    condition = [for s in data.aws_iam_policy_document.lambda_pulls.statement : [s.actions, one(s.principals).identifiers, one(s.condition).variable, one(s.condition).values]] == [
+      [toset(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]), toset(["lambda.amazonaws.com"]), "aws:SourceArn", tolist(["arn:aws:lambda:ap-northeast-2:123456789012:function:serving-test-*"])]
+    ]
+    error_message = "Lambda may pull for functions of this account, region and environment only, and do nothing else."
+  }
+
+  assert {
+    condition = [for s in data.aws_iam_policy_document.key.statement : one(s.condition).values if s.sid == "EndpointLogGroupsAreEncrypted"] == [tolist([
+      "arn:aws:logs:ap-northeast-2:123456789012:log-group:/aws/sagemaker/Endpoints/*",
+      "arn:aws:logs:ap-northeast-2:123456789012:log-group:/aws/lambda/serving-test-*",
+    ])]
+    error_message = "Logs of endpoints and of this environment's functions must be encrypted, and no others."
+  }
+}
+
 run "publishes_itself" {
   command = plan
 
@@ -162,7 +190,7 @@ run "publishes_itself" {
       artifact_bucket = "serving-artifacts-123456789012-ap-northeast-2"
       data_bucket     = "serving-data-123456789012-ap-northeast-2"
       kms_key_arn     = "arn:aws:kms:ap-northeast-2:123456789012:key/00000000-0000-0000-0000-000000000000"
-      repositories = { for image in ["gluoncv", "nlp_onnx"] : image => {
+      repositories = { for image in ["gluoncv", "lambda_detection", "lambda_sentiment", "nlp_onnx"] : image => {
         name = "serving-${replace(image, "_", "-")}"
         url  = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx" # the same for each: the mock's
         arn  = "arn:aws:ecr:ap-northeast-2:123456789012:repository/serving-nlp-onnx"

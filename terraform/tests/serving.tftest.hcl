@@ -53,13 +53,45 @@ variables {
     }
   }
 
+  serverless_endpoints = {
+    sentiment-serverless = { model = "sentiment", max_concurrency = 20, memory_mb = 3072, autoscaling = { min = 2, max = 10 } }
+    similarity-cold      = { model = "similarity", max_concurrency = 5, environment = { SERVING_THREADS = "1" }, tags = { Team = "nlp" } }
+  }
+
+  functions = {
+    object-detection = {
+      model                = "object_detection"
+      memory_mb            = 3538
+      timeout_seconds      = 60
+      environment          = { SERVING_THREADS = "2" }
+      reserved_concurrency = 20
+      autoscaling          = { min = 2, max = 10 }
+      url                  = { cors = { allow_origins = ["https://app.example.com"] } }
+      events               = { retries = 1, dead_letter_queue = true }
+      logging              = { format = "JSON" }
+      tracing              = true
+    }
+
+    sentiment-function = {
+      model  = "sentiment"
+      canary = { stable_version = "3", weight = 0.1 }
+      events = { failure_queue = false }
+      alarms = { init_ms = 0 }
+    }
+  }
+
   release = {
     images = {
       gluoncv  = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-gluoncv@sha256:1111111111111111111111111111111111111111111111111111111111111111"
       nlp_onnx = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-nlp-onnx@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+      lambda_detection = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-lambda-detection@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+      lambda_sentiment = "123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/serving-lambda-sentiment@sha256:3333333333333333333333333333333333333333333333333333333333333333"
     }
     models = {
-      sentiment    = { image = "nlp_onnx", task = "sentiment", archive = "s3://artifacts/models/sentiment/aa/model.tar.gz" }
+      object_detection = { task = "detection", function_image = "lambda_detection" }
+
+      sentiment    = { image = "nlp_onnx", function_image = "lambda_sentiment", task = "sentiment", archive = "s3://artifacts/models/sentiment/aa/model.tar.gz" }
       sentiment_v2 = { image = "nlp_onnx", task = "sentiment", archive = "s3://artifacts/models/sentiment_v2/bb/model.tar.gz" }
       similarity   = { image = "nlp_onnx", task = "similarity", archive = "s3://artifacts/models/similarity/cc/model.tar.gz" }
 
@@ -133,6 +165,38 @@ run "composes_every_endpoint_from_tfvars_and_release" {
             error_topic_arn   = "arn:aws:sns:ap-northeast-2:123456789012:serving-test-alarms"
           }
         }
+        sentiment-serverless = {
+          pattern       = "serverless"
+          endpoint_name = "serving-test-sentiment-serverless"
+          mode          = "Single"
+          variants      = ["blue"]
+          containers    = { sentiment = { task = "sentiment", model = "sentiment" } }
+          serverless    = { max_concurrency = 20 }
+        }
+        similarity-cold = {
+          pattern       = "serverless"
+          endpoint_name = "serving-test-similarity-cold"
+          mode          = "Single"
+          variants      = ["blue"]
+          containers    = { similarity = { task = "similarity", model = "similarity" } }
+          serverless    = { max_concurrency = 5 }
+        }
+        object-detection = {
+          pattern       = "lambda"
+          endpoint_name = "serving-test-object-detection"
+          mode          = "Single"
+          variants      = []
+          containers    = { object-detection = { task = "detection", model = "object_detection" } }
+          function      = { qualifier = "live", timeout_s = 60, max_concurrency = 20, url = "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.ap-northeast-2.on.aws/" }
+        }
+        sentiment-function = {
+          pattern       = "lambda"
+          endpoint_name = "serving-test-sentiment-function"
+          mode          = "Single"
+          variants      = []
+          containers    = { sentiment = { task = "sentiment", model = "sentiment" } }
+          function      = { qualifier = "live", timeout_s = 30 }
+        }
         korean-nlp = {
           pattern       = "multi_container"
           endpoint_name = "serving-test-korean-nlp"
@@ -186,6 +250,58 @@ run "composes_asynchronous_endpoints_beside_them" {
   assert {
     condition     = keys(module.execution_role) == ["feelings", "korean-nlp"] && keys(module.multi_container_endpoint) == ["feelings", "korean-nlp"]
     error_message = "Real-time endpoints must stay where they were in the state."
+  }
+}
+
+run "composes_serverless_endpoints_beside_them" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  assert {
+    condition = { for key, endpoint in output.serverless_endpoints : key => [endpoint.name, endpoint.client_policy_arn != null] } == {
+      sentiment-serverless = ["serving-test-sentiment-serverless", true]
+      similarity-cold      = ["serving-test-similarity-cold", true]
+    }
+    error_message = "Each key must become an endpoint serving-<environment>-<key>, with a policy for its clients."
+  }
+
+  assert {
+    condition     = keys(module.serverless_autoscaling) == ["sentiment-serverless"] && module.serverless_autoscaling["sentiment-serverless"].resource_id == "endpoint/serving-test-sentiment-serverless/variant/blue"
+    error_message = "Only an endpoint that asks for autoscaling may get it."
+  }
+
+  assert {
+    condition     = contains(module.serverless_alarms["similarity-cold"].names, "serving-test-similarity-cold-concurrency")
+    error_message = "Every serverless endpoint must have alarms."
+  }
+}
+
+run "composes_functions_beside_them" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  assert {
+    condition = { for key, function in output.functions : key => [function.name, function.version, function.url != null, function.failure_queue_url != null, function.dead_letter_queue_url != null, function.client_policy_arn != null] } == {
+      object-detection   = ["serving-test-object-detection", "4", true, true, true, true]
+      sentiment-function = ["serving-test-sentiment-function", "4", false, false, false, true]
+    }
+    error_message = "Each key must become a function serving-<environment>-<key>, with the URL and the queues that it asks for."
+  }
+
+  assert {
+    condition     = keys(module.lambda_concurrency) == ["object-detection"] && module.lambda_concurrency["object-detection"].resource_id == "function:serving-test-object-detection:live"
+    error_message = "Only a function that asks for it may have environments kept ready, and they belong to its alias."
+  }
+
+  assert {
+    condition     = contains(module.lambda_alarms["object-detection"].names, "serving-test-object-detection-init") && !contains(module.lambda_alarms["sentiment-function"].names, "serving-test-sentiment-function-init")
+    error_message = "Alarms must be each function's own."
   }
 }
 
@@ -287,6 +403,38 @@ run "a_misspelt_attribute_of_an_asynchronous_endpoint_is_refused_too" {
         notifications = { retention_second = 60 }
         autoscaling   = { min = 0, max = 2, backlog_per_instance = 4, wake_cooldown = 60 }
       }
+    }
+  }
+
+  expect_failures = [data.aws_ssm_parameter.foundation]
+}
+
+run "a_misspelt_attribute_of_a_function_is_refused_too" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  variables {
+    functions_as_written = {
+      object-detection = { model = "object_detection", url = { cors = { allow_origin = ["*"] } } }
+    }
+  }
+
+  expect_failures = [data.aws_ssm_parameter.foundation]
+}
+
+run "what_sagemaker_does_not_do_without_servers_is_refused_with_the_reason" {
+  command = plan
+
+  module {
+    source = "./modules/serving"
+  }
+
+  variables {
+    serverless_endpoints_as_written = {
+      sentiment-serverless = { model = "sentiment", max_concurrency = 20, vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] } }
     }
   }
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import async_queue
+import cold_start
+import detection
 import load
 import segmentation
 import servers
@@ -265,9 +267,15 @@ SEGMENTATION_SECTIONS: Mapping[str, Section] = {
     "queue": through_the_queue,
 }
 
+DETECTION_SECTIONS: Mapping[str, Section] = {
+    "cold_start": detection.cold_starts,
+    "latency": detection.warm_requests,
+}
+
 SECTIONS: Mapping[str, Mapping[str, Section]] = {
-    "sentiment": TEXT_SECTIONS,
+    "sentiment": {**TEXT_SECTIONS, "cold_start": cold_start.sentiment},
     "similarity": TEXT_SECTIONS,
     segmentation.MODEL: SEGMENTATION_SECTIONS,
+    detection.MODEL: DETECTION_SECTIONS,
 }
 """Model → what is measured of it."""

@@ -13,7 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from delivery.console import Reporter
 from delivery.model_folder import read_model
+from delivery.model_sources import with_sources
+from delivery.project import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = Path(__file__).parent / "peers"
@@ -100,7 +103,9 @@ def unpack_model(name: str, folder: Path) -> Path:
     """What the archive of a model holds, as SageMaker unpacks it."""
     target = folder / name
     shutil.rmtree(target, ignore_errors=True)
-    for archive_path, source in read_model(ROOT / "python/model_code" / name).files.items():
+    model = read_model(ROOT / "python/model_code" / name)
+    (model,) = with_sources({}, [model], Project.here(), Reporter())  # weights that are not in the repository
+    for archive_path, source in model.files.items():
         (target / archive_path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target / archive_path)
     return target

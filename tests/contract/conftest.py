@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from cloud_under_test import Cloud, push_toy_image
+from lambda_under_test import FunctionCloud, push_toy_runtime
 
 from local_cloud import lifecycle
 
@@ -18,6 +19,19 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     try:
         bare = Cloud(info, directory)
         yield dataclasses.replace(bare, image=push_toy_image(bare, root / "images"))
+    finally:
+        lifecycle.down(directory)
+
+
+@pytest.fixture(scope="session")
+def function_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FunctionCloud]:
+    """A local cloud in which minutes of waiting are seconds, with the toy runtime's image."""
+    root = tmp_path_factory.mktemp("functions")
+    directory = root / "cloud"
+    info = lifecycle.up(directory, port=0, time_scale=60)
+    try:
+        image = push_toy_runtime(Cloud(info, directory), root / "images")
+        yield FunctionCloud(info, directory, image)
     finally:
         lifecycle.down(directory)
 

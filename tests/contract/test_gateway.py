@@ -147,7 +147,7 @@ def test_urls_that_services_make_lead_back_to_the_gateway(cloud: Cloud) -> None:
             {"Namespace": "n", "MetricName": "m", "Stat": "Average"},
             "PutAnomalyDetector",
         ),
-        ("lambda", "get_account_settings", {}, "account-settings"),
+        ("lambda", "list_code_signing_configs", {}, "ListCodeSigningConfigs"),
     ],
 )
 def test_an_action_that_no_service_offers_is_refused_at_once_and_named(

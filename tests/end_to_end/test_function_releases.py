@@ -1,4 +1,4 @@
-"""New versions of a function through Terraform: first ten per cent of the traffic; a bad one is never live."""
+"""New versions of a function through Terraform: a tenth of the traffic first, and a bad one is never live."""
 
 from __future__ import annotations
 

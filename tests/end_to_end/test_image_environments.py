@@ -11,7 +11,12 @@ from deployed import REPOSITORY
 from delivery.images import find_images, workbench_python
 from delivery.project import Project
 
-TESTS = {"gluoncv": "tests/unit/model_code/instance_segmentation"}
+TESTS = {
+    "gluoncv": (
+        "tests/unit/model_code/instance_segmentation",
+        "tests/unit/model_code/object_detection",
+    )
+}
 DEADLINE_S = 600
 
 
@@ -27,7 +32,7 @@ def test_the_tests_of_an_images_models_pass_in_its_environment(image: str) -> No
     # The project's pytest settings name plugins that this environment does without.
     words = [python, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-q"]
     done = subprocess.run(
-        [*words, TESTS[image]],
+        [*words, *TESTS[image]],
         cwd=REPOSITORY,
         env=environment,
         text=True,

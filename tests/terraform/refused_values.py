@@ -34,16 +34,29 @@ def queued(model: str = "instance_segmentation", **values: object) -> dict[str, 
     return {"model": model, "instance_type": "ml.m5.large", **values}
 
 
+def serverless(model: str = "sentiment", **values: object) -> dict[str, object]:
+    """A serverless endpoint of module serving."""
+    return {"model": model, "max_concurrency": 5, **values}
+
+
+def called(model: str = "object_detection", **values: object) -> dict[str, object]:
+    """A function of module serving."""
+    return {"model": model, **values}
+
+
 RELEASE: dict[str, dict[str, Any]] = {
-    "images": {"nlp_onnx": IMAGE},
+    "images": {"nlp_onnx": IMAGE, "lambda_detection": IMAGE},
     "models": {
-        name: {"image": "nlp_onnx", "task": task, "archive": ARCHIVE}
-        for name, task in (
-            ("sentiment", "sentiment"),
-            ("sentiment_v2", "sentiment"),
-            ("similarity", "similarity"),
-            ("instance_segmentation", "segmentation"),
-        )
+        **{
+            name: {"image": "nlp_onnx", "task": task, "archive": ARCHIVE}
+            for name, task in (
+                ("sentiment", "sentiment"),
+                ("sentiment_v2", "sentiment"),
+                ("similarity", "similarity"),
+                ("instance_segmentation", "segmentation"),
+            )
+        },
+        "object_detection": {"task": "detection", "function_image": "lambda_detection"},
     },
 }
 
@@ -83,6 +96,22 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "autoscaling": {"min": 1, "max": 2, "invocations_per_instance": 600},
     },
     "modules/execution_role": {"name": "r", "endpoint_name": "e", "images": [IMAGE], "archives": [ARCHIVE]},
+    "modules/lambda_alarms": {"function_name": "f", "timeout_seconds": 30, "log_group": "/aws/lambda/f"},
+    "modules/lambda_client_policy": {"function_name": "f", "catalog_parameter": "/serving/dev/catalog"},
+    "modules/lambda_concurrency": {
+        "function_name": "f",
+        "qualifier": "live",
+        "provisioned_concurrency": 2,
+        "autoscaling": {"min": 2, "max": 10},
+        "reserved_concurrency": 10,
+    },
+    "modules/lambda_failure_queue": {"name": "f-failures", "sender_role_name": "r", "kms_key_arn": "k"},
+    "modules/lambda_inference": {
+        "name": "serving-dev-object-detection",
+        "image": IMAGE,
+        "role_arn": "arn:aws:iam::123456789012:role/r",
+    },
+    "modules/lambda_role": {"name": "r", "function_name": "f"},
     "modules/multi_container_endpoint": {
         "name": "serving-dev-korean-nlp",
         "mode": "Direct",
@@ -91,10 +120,26 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "rollback_alarm_names": ["a"],
     },
     "modules/notifications": {"name": "serving-dev-alarms", "kms_key_arn": "k"},
+    "modules/serverless_alarms": {"endpoint_name": "e"},
+    "modules/serverless_autoscaling": {
+        "endpoint_name": "e",
+        "max_concurrency": 20,
+        "provisioned_concurrency": 2,
+        "autoscaling": {"min": 2, "max": 10},
+    },
+    "modules/serverless_client_policy": {"endpoint_name": "e", "catalog_parameter": "/serving/dev/catalog"},
+    "modules/serverless_endpoint": {
+        "name": "serving-dev-sentiment",
+        "container": CONTAINER,
+        "max_concurrency": 20,
+        "execution_role_arn": "arn:aws:iam::123456789012:role/r",
+    },
     "modules/serving": {
         "environment": "dev",
         "endpoints": {"korean-nlp": served(sentiment="sentiment", similarity="similarity")},
         "async_endpoints": {"image-segmentation": queued()},
+        "serverless_endpoints": {"sentiment-serverless": serverless()},
+        "functions": {"object-detection": called()},
         "release": RELEASE,
     },
 }
@@ -298,7 +343,7 @@ CASES = [
         "unknown-model",
         "modules/serving",
         "sentimental (endpoints.korean-nlp.variants.blue.containers.sentiment). "
-        "The release holds: instance_segmentation, sentiment, sentiment_v2, similarity. "
+        "The release holds: instance_segmentation, object_detection, sentiment, sentiment_v2, similarity. "
         "Correct the name, or run `invoke release --env dev`",
         endpoints={"korean-nlp": served(sentiment="sentimental", similarity="similarity")},
     ),
@@ -333,6 +378,6 @@ CASES = [
         "release-without-its-image",
         "modules/serving",
         "images that release.images does not hold: nlp_onnx",
-        release={**RELEASE, "images": {}},
+        release={**RELEASE, "images": {"lambda_detection": IMAGE}},
     ),
 ]

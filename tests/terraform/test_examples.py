@@ -14,7 +14,7 @@ from refused_values import RELEASE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = re.findall(
-    r"^```hcl\n((?:async_)?endpoints = .*?)^```",
+    r"^```hcl\n((?:(?:async_|serverless_)?endpoints|functions) = .*?)^```",
     (REPOSITORY / "docs" / "terraform.md").read_text(encoding="utf-8"),
     re.MULTILINE | re.DOTALL,
 )
@@ -27,15 +27,27 @@ variable "async_endpoints" {
   type    = any
   default = {}
 }
+variable "serverless_endpoints" {
+  type    = any
+  default = {}
+}
+variable "functions" {
+  type    = any
+  default = {}
+}
 variable "release" { type = any }
 module "serving" {
-  source                     = "./serving"
-  environment                = "dev"
-  endpoints                  = var.endpoints
-  endpoints_as_written       = var.endpoints
-  async_endpoints            = var.async_endpoints
-  async_endpoints_as_written = var.async_endpoints
-  release                    = var.release
+  source                          = "./serving"
+  environment                     = "dev"
+  endpoints                       = var.endpoints
+  endpoints_as_written            = var.endpoints
+  async_endpoints                 = var.async_endpoints
+  async_endpoints_as_written      = var.async_endpoints
+  serverless_endpoints            = var.serverless_endpoints
+  serverless_endpoints_as_written = var.serverless_endpoints
+  functions                       = var.functions
+  functions_as_written            = var.functions
+  release                         = var.release
 }
 output "unknown_attributes" { value = module.serving.unknown_attributes }
 """
@@ -45,7 +57,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 def test_the_page_has_examples() -> None:
     assert len(EXAMPLES) >= 5
-    assert any(example.startswith("async_endpoints") for example in EXAMPLES)
+    for kind in ("async_endpoints", "serverless_endpoints", "functions"):
+        assert any(example.startswith(kind) for example in EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.split()[3])
@@ -53,7 +66,7 @@ def test_an_example_is_accepted(
     example: str, run_terraform: Run, terraform_dir: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "serving").mkdir()
-    for name in ("variables.tf", "spelling.tf"):
+    for name in ("variables.tf", "variables_serverless.tf", "spelling.tf"):
         shutil.copy(terraform_dir / "modules" / "serving" / name, tmp_path / "serving")
     output = 'output "unknown_attributes" { value = local.unknown_attributes }'
     (tmp_path / "serving" / "outputs.tf").write_text(output)
@@ -61,6 +74,7 @@ def test_an_example_is_accepted(
     (tmp_path / "terraform.tfvars").write_text(example)
     models = {
         **RELEASE["models"],
+        "sentiment": {**RELEASE["models"]["sentiment"], "function_image": "lambda_detection"},
         "summarization": {**RELEASE["models"]["sentiment"], "task": "summarization"},
     }
     release = {"release": {**RELEASE, "models": models}}

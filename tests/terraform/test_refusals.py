@@ -1,6 +1,6 @@
 """Every validation rule of every module: what it refuses, and that its message says what to write instead.
 
-Rules read variables only, so the modules' ``variables.tf`` alone are planned here: no provider, one process.
+Rules read variables only, so the modules' ``variables*.tf`` alone are planned here: no provider, one process.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 from refused_async_values import ASYNC_CASES
+from refused_serverless_values import SERVERLESS_CASES
 from refused_values import ACCEPTED, CASES, Case
 
-ALL_CASES = [*CASES, *ASYNC_CASES]
+ALL_CASES = [*CASES, *ASYNC_CASES, *SERVERLESS_CASES]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -46,7 +47,8 @@ def diagnostics(
     root = tmp_path_factory.mktemp("refusals")
     for module in ACCEPTED:
         (root / module).mkdir(parents=True)
-        shutil.copy(terraform_dir / module / "variables.tf", root / module)
+        for path in (terraform_dir / module).glob("variables*.tf"):
+            shutil.copy(path, root / module)
     accepted = [Case(f"accepted-{module.split('/')[-1]}", module, {}, "") for module in ACCEPTED]
     for each in [*accepted, *ALL_CASES]:
         call = {"source": f".{os.sep}{each.module}", **ACCEPTED[each.module], **each.values}
@@ -79,9 +81,10 @@ def test_a_value_that_cannot_work_is_refused_with_a_way_out(
 
 def test_every_rule_is_among_the_cases(diagnostics: Mapping[str, list[str]], terraform_dir: Path) -> None:
     rules = {
-        f"{module}/variables.tf:{number}"
+        f"{module}/{path.name}:{number}"
         for module in ACCEPTED
-        for number, line in enumerate((terraform_dir / module / "variables.tf").read_text().splitlines(), 1)
+        for path in (terraform_dir / module).glob("variables*.tf")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
         if line.strip() == "validation {"
     }
     fired = {
@@ -90,5 +93,5 @@ def test_every_rule_is_among_the_cases(diagnostics: Mapping[str, list[str]], ter
         for refusal in refusals
         for rule in re.findall(r"validation rule at (\S+:\d+)", refusal)
     }
-    assert len(rules) > 90
+    assert len(rules) > 150
     assert rules - fired == set()

@@ -67,7 +67,7 @@ def test_no_environment_names_an_endpoint_url_or_a_key(terraform_dir: Path) -> N
 
 
 def test_every_variable_and_output_says_what_it_is(terraform_dir: Path) -> None:
-    for path in [*terraform_dir.rglob("variables.tf"), *terraform_dir.rglob("outputs.tf")]:
+    for path in [*terraform_dir.rglob("variables*.tf"), *terraform_dir.rglob("outputs.tf")]:
         text = path.read_text()
         blocks = (
             text.count('\nvariable "') + text.count('\noutput "') + text.startswith(("variable", "output"))

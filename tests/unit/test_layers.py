@@ -8,18 +8,27 @@ from pathlib import Path
 import pytest
 
 PYTHON = Path(__file__).resolve().parents[2] / "python"
-MODELS = ("sentiment", "similarity", "summarization", "korean_text", "instance_segmentation")
+MODELS = (
+    "sentiment",
+    "similarity",
+    "summarization",
+    "korean_text",
+    "instance_segmentation",
+    "object_detection",
+    "vision",
+)
 
 #: Each package, where it lies, and the packages of this project that it may import.
 LAYERS: dict[str, tuple[str, set[str]]] = {
     "serving_contracts": ("contracts/serving_contracts", set()),
     "serving_clients": ("clients/serving_clients", {"serving_contracts"}),
     "serving": ("model_code/serving", {"serving_contracts"}),
+    "serving_lambda": ("model_code/serving_lambda", {"serving_contracts", "serving"}),
     "local_cloud": ("local_cloud", {"serving_contracts"}),
-    # Of the models delivery knows one thing: the scenes that it asks the segmentation model about.
+    # Of the models delivery knows two things: the scenes and the photographs that it asks about.
     "delivery": (
         "delivery",
-        {"serving_contracts", "serving_clients", "local_cloud", "instance_segmentation"},
+        {"serving_contracts", "serving_clients", "local_cloud", "instance_segmentation", "object_detection"},
     ),
     **{model: (f"model_code/{model}", {"serving_contracts", *MODELS}) for model in MODELS},
 }

@@ -5,18 +5,18 @@
 ...     session.sentiment("정말 재미있는 영화였어요")
 Sentiment(predicted_label='Pos', score=0.98)
 
-:func:`connect` gives a :class:`Session`, :func:`aconnect` its asynchronous twin; :class:`EndpointClient`
-calls one endpoint by name, :class:`JobsClient` submits jobs to an asynchronous one. Everything that can go
-wrong is a :class:`ServingError`: the tree is drawn in :mod:`serving_clients.errors`. boto3 is imported with
-the first call.
+:func:`connect` gives a :class:`Session`, :func:`aconnect` its asynchronous twin; :class:`EndpointClient` and
+:class:`FunctionClient` call one endpoint or Lambda function by name, :class:`JobsClient` submits jobs to an
+asynchronous endpoint. Everything that can go wrong is a :class:`ServingError`: the tree is drawn in
+:mod:`serving_clients.errors`. boto3 is imported with the first call.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from serving_clients._connection import InvokeResult
 from serving_clients._job_core import JobProgress
+from serving_clients._places import InvokeResult
 from serving_clients.endpoint import EndpointClient
 from serving_clients.errors import (
     AccessDenied,
@@ -32,6 +32,7 @@ from serving_clients.errors import (
     Throttled,
     Unavailable,
 )
+from serving_clients.function import FunctionClient
 from serving_clients.job import Job
 from serving_clients.jobs_client import JobsClient
 from serving_clients.pictures import mask_array, overlay
@@ -52,9 +53,11 @@ from serving_contracts import (
     Summary,
     SummarySentence,
 )
+from serving_contracts.detection import DetectedObject, Detection, DetectionOptions
 
 if TYPE_CHECKING:
     from serving_clients.async_endpoint import AsyncEndpointClient
+    from serving_clients.async_function import AsyncFunctionClient
     from serving_clients.async_job import AsyncJob
     from serving_clients.async_jobs_client import AsyncJobsClient
     from serving_clients.async_session import AsyncSession, aconnect
@@ -64,13 +67,18 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessDenied",
     "AsyncEndpointClient",
+    "AsyncFunctionClient",
     "AsyncJob",
     "AsyncJobsClient",
     "AsyncSession",
     "Catalog",
     "CatalogNotFound",
+    "DetectedObject",
+    "Detection",
+    "DetectionOptions",
     "EndpointClient",
     "EndpointNotFound",
+    "FunctionClient",
     "InvalidCatalog",
     "InvalidRequest",
     "InvokeResult",
@@ -106,6 +114,7 @@ __all__ = [
 
 _ASYNCHRONOUS = {
     "AsyncEndpointClient": "async_endpoint",
+    "AsyncFunctionClient": "async_function",
     "AsyncJob": "async_job",
     "AsyncJobsClient": "async_jobs_client",
     "AsyncSession": "async_session",

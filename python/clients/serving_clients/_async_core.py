@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from serving_clients import _bulk
+from serving_clients._bulk import Load
 from serving_clients._deadline import AMBIENT, Deadline, DeadlineGroup
 from serving_clients._questions import Target
 from serving_clients.errors import InvalidRequest, ServingError
@@ -65,7 +66,7 @@ async def _batches(
     target: Target, task: Any, items: AsyncIterable[object], on_error: _bulk.OnError
 ) -> AsyncIterator[_bulk.Batch | InvalidRequest]:
     """The twin of :func:`_bulk.cut`, over an asynchronous source."""
-    cutter = _bulk.Cutter(max_bytes=target.max_bytes)
+    cutter = _bulk.Cutter(max_bytes=target.place.bulk_bytes)
     index = 0
     async for item in items:
         try:
@@ -82,22 +83,32 @@ async def _batches(
         yield rest
 
 
-async def predict(
+def predict(
     target: Target, task: Any, items: AsyncIterable[object], on_error: _bulk.OnError, seconds: float
 ) -> AsyncIterator[Any]:
-    """The twin of :func:`_bulk.run`: the same threads do the work, the event loop waits for them."""
+    """The twin of :meth:`Target.predict`."""
     deadlines = DeadlineGroup(seconds)
     work = target.work(task, on_error, deadlines.start)
+    return run(target, _batches(target, task, items, on_error), work, deadlines)
+
+
+async def run(
+    target: Target,
+    batches: AsyncIterable[Load | InvalidRequest],
+    work: Callable[[Load], list[Any]],
+    deadlines: DeadlineGroup,
+) -> AsyncIterator[Any]:
+    """The twin of :func:`_bulk.run`: the same threads do the work, the event loop waits for them."""
     loop = asyncio.get_running_loop()
     pending: deque[asyncio.Future[list[Any]]] = deque()
     try:
-        async for batch in _batches(target, task, items, on_error):
+        async for batch in batches:
             if isinstance(batch, InvalidRequest):
                 while pending:
                     for answer in await pending.popleft():
                         yield answer
                 raise batch
-            pending.append(loop.run_in_executor(target.connection.workers, work, batch))
+            pending.append(loop.run_in_executor(target.workers, work, batch))
             while pending and (len(pending) >= target.window or pending[0].done()):
                 for answer in await pending.popleft():
                     yield answer

@@ -17,6 +17,7 @@ from serving_clients.errors import InvalidRequest, ModelFailed, ServingError, Se
 from serving_contracts.tasks import Task
 
 Answer = TypeVar("Answer")
+Load = TypeVar("Load")
 OnError = Literal["raise", "return"]
 
 ITEMS_PER_REQUEST: Final = (
@@ -148,15 +149,16 @@ def _culprit(error: ServingError, group: Sequence[Item]) -> Item | None:
 
 
 def run(
-    batches: Iterable[Batch | InvalidRequest],
-    work: Callable[[Batch], list[Answer | ServingError]],
+    batches: Iterable[Load | InvalidRequest],
+    work: Callable[[Load], list[Answer | ServingError]],
     workers: Executor,
     *,
     window: int,
 ) -> Iterator[Answer | ServingError]:
     """The results of *work* on every batch, in order. At most *window* batches are held at a time.
 
-    Input is read in the caller's thread, and only as fast as answers are taken.
+    An InvalidRequest in a batch's place is raised after all that precedes it. Input is read in the caller's
+    thread, and only as fast as answers are taken.
     """
     pending: deque[Future[list[Answer | ServingError]]] = deque()
     try:

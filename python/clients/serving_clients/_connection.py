@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from serving_clients import _retries
 from serving_clients._aws import Clients
-from serving_clients._deadline import ACTIVE, Deadline, start
+from serving_clients._deadline import Deadline, active
 from serving_clients._settings import Settings
-from serving_clients.errors import InvalidRequest
-from serving_contracts import limits
 
 if TYPE_CHECKING:
     from serving_clients._failures import Context
@@ -27,20 +23,6 @@ PIECES_AT_ONCE: Final = 6
 """Pieces of files that are read and sent at a time: what an upload holds in memory is this times a piece."""
 
 
-@dataclass(frozen=True, slots=True)
-class InvokeResult:
-    """What an endpoint answered.
-
-    invoked_variant: the production variant that did. custom_attributes: what the container set, or None.
-    """
-
-    body: bytes
-    content_type: str
-    invoked_variant: str
-    custom_attributes: str | None = None
-    request_id: str | None = None
-
-
 class Connection:
     """Calls AWS in one account and region. Thread-safe; boto3 is imported with the first call."""
 
@@ -50,6 +32,10 @@ class Connection:
         self._lock = threading.Lock()
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._waiters: dict[str | None, Waiter] = {}
+
+    def client(self, service: str) -> Any:
+        """boto3's client of *service*; its calls need an active deadline."""
+        return self._clients.get(service)
 
     def prepare(self, service: str = RUNTIME) -> None:
         """Import boto3 and make the AWS client, if that is still to do: no deadline should pay for it."""
@@ -74,62 +60,14 @@ class Connection:
         client = self._clients.get(service)
 
         def attempt() -> dict[str, Any]:
-            with _active(deadline):
+            with active(deadline):
                 answer: dict[str, Any] = getattr(client, operation)(**parameters)
             if "Body" in answer:
                 answer["Body"] = answer["Body"].read()
             return answer
 
         context = self._context(endpoint_name, action, subject)
-        return self._call(attempt, context, deadline, only_once=only_once)
-
-    def invoke(self, endpoint_name: str, parameters: dict[str, Any], deadline: Deadline) -> InvokeResult:
-        """InvokeEndpoint with *parameters*, tried again within the deadline; raises a ServingError."""
-        answer = self.call(
-            RUNTIME,
-            "invoke_endpoint",
-            {"EndpointName": endpoint_name, **parameters},
-            deadline,
-            action="sagemaker:InvokeEndpoint",
-            endpoint_name=endpoint_name,
-        )
-        return InvokeResult(
-            body=answer["Body"],
-            content_type=answer.get("ContentType", ""),
-            invoked_variant=answer.get("InvokedProductionVariant", ""),
-            custom_attributes=answer.get("CustomAttributes"),
-            request_id=answer["ResponseMetadata"].get("RequestId"),
-        )
-
-    def stream(self, endpoint_name: str, parameters: dict[str, Any], seconds: float) -> Iterator[bytes]:
-        """InvokeEndpointWithResponseStream; tried again until the first piece, never after it.
-
-        seconds: the deadline of the whole stream, from the first piece that is asked for.
-        """
-        runtime = self._clients.get(RUNTIME)
-        deadline = start(seconds)
-        context = self._context(endpoint_name, "sagemaker:InvokeEndpointWithResponseStream")
-
-        def attempt() -> tuple[Any, Iterator[Any], Any]:
-            with _active(deadline):
-                answer = runtime.invoke_endpoint_with_response_stream(
-                    EndpointName=endpoint_name, **parameters
-                )
-            events = iter(answer["Body"])
-            try:
-                return answer["Body"], events, next(events, None)
-            except BaseException:
-                answer["Body"].close()
-                raise
-
-        source, events, event = self._call(attempt, context, deadline)
-        try:
-            while event is not None:
-                if piece := event.get("PayloadPart", {}).get("Bytes"):
-                    yield piece
-                event = self._call(lambda: next(events, None), context, deadline, only_once=True)
-        finally:
-            source.close()
+        return self.run(attempt, context, deadline, only_once=only_once)
 
     def read_parameter(self, name: str, deadline: Deadline) -> str:
         """The SSM parameter *name*, decrypted; raises CatalogNotFound where there is none.
@@ -144,12 +82,18 @@ class Connection:
             finally:
                 client.close()
 
-        return self._call(attempt, self._context(None, "ssm:GetParameter"), deadline)
+        return self.run(attempt, self._context(None, "ssm:GetParameter"), deadline)
 
     @property
     def workers(self) -> ThreadPoolExecutor:
         """The threads of bulk calls, as many as requests may be in flight."""
         return self._pool("serving-clients", self.settings.concurrency)
+
+    def workers_of(self, name: str, limit: int | None) -> ThreadPoolExecutor:
+        """The threads of bulk calls to *name*: of its own, where it takes fewer requests at a time."""
+        if limit is None or limit >= self.settings.concurrency:
+            return self.workers
+        return self._pool(f"serving-clients-{name}-{limit}", limit)
 
     @property
     def pieces(self) -> ThreadPoolExecutor:
@@ -189,9 +133,10 @@ class Connection:
 
         return Context(self.settings, action, endpoint_name, subject)
 
-    def _call(
+    def run(
         self, attempt: Callable[[], Result], context: Context, deadline: Deadline, *, only_once: bool = False
     ) -> Result:
+        """*attempt*, tried again within the deadline as *context* says; raises a ServingError."""
         return _retries.call(
             attempt,
             deadline=deadline,
@@ -199,26 +144,3 @@ class Connection:
             classify=context.classify,
             timed_out=lambda: context.timed_out(deadline.seconds),
         )
-
-
-@contextmanager
-def _active(deadline: Deadline) -> Iterator[None]:
-    token = ACTIVE.set(deadline)
-    try:
-        yield
-    finally:
-        ACTIVE.reset(token)
-
-
-def checked_body(body: bytes | str) -> bytes:
-    """*body* as bytes within AWS's limit; raises InvalidRequest."""
-    data = body.encode() if isinstance(body, str) else body
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidRequest(f"must be bytes or str, not {type(body).__name__}", field="body")
-    if len(data) > limits.REALTIME_PAYLOAD_BYTES:
-        raise InvalidRequest(
-            f"has {len(data):,} bytes; a real-time request takes {limits.REALTIME_PAYLOAD_BYTES:,}",
-            field="body",
-            hint="send less at a time",
-        )
-    return bytes(data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -66,6 +68,16 @@ AMBIENT: ContextVar[Deadline | None] = ContextVar("AMBIENT", default=None)
 
 ACTIVE: ContextVar[Deadline | None] = ContextVar("ACTIVE", default=None)
 """The deadline of the HTTP exchange that this thread is in; read by the transport."""
+
+
+@contextmanager
+def active(deadline: Deadline) -> Iterator[None]:
+    """Bounds every HTTP exchange of this thread by *deadline*."""
+    token = ACTIVE.set(deadline)
+    try:
+        yield
+    finally:
+        ACTIVE.reset(token)
 
 
 def start(seconds: float) -> Deadline:

@@ -12,10 +12,10 @@ from typing import Any, Final
 from botocore import exceptions
 
 from serving_clients import errors
+from serving_clients._container_failures import Said, of_container
 from serving_clients._retries import Failure
 from serving_clients._settings import Settings
 from serving_clients._transport import TransportError
-from serving_contracts.errors import ContainerError
 
 THROTTLED: Final = frozenset(
     {
@@ -58,7 +58,6 @@ _NO_CREDENTIALS: Final = (
     exceptions.SSOError,
     exceptions.NoAuthTokenError,
 )
-_TIMED_OUT: Final = "invocation timed out"  # of the text that AWS gives when the container took over 60 s
 _WRAPPED: Final = re.compile(r'with message "(.*)"\. See ', re.DOTALL)
 
 
@@ -67,13 +66,14 @@ class Context:
     """What was being called, for messages.
 
     endpoint_name: None while the catalog is read. subject: what it was instead of an endpoint (an object, a
-    queue).
+    queue). throttling: what to do where it is throttled, if that is known better than by default.
     """
 
     settings: Settings
     action: str
     endpoint_name: str | None = None
     subject: str | None = None
+    throttling: str | None = None
 
     @property
     def what(self) -> str:
@@ -81,6 +81,16 @@ class Context:
         if self.subject:
             return self.subject
         return f"endpoint {self.endpoint_name!r}" if self.endpoint_name else "the catalog"
+
+    @property
+    def container(self) -> str:
+        """What answers there."""
+        return f"the container of {self.what}"
+
+    @property
+    def faster(self) -> str:
+        """What to do where the work on a request takes too long."""
+        return "send less at a time, or give the endpoint faster instances"
 
     def timed_out(self, seconds: float) -> errors.ServingTimeout:
         """The deadline of *seconds* is over."""
@@ -100,13 +110,13 @@ class Context:
         if isinstance(cause, TransportError):
             return self._of_transport(cause)
         if isinstance(cause, _NO_CREDENTIALS):
-            return self._denied(f"no usable credentials: {cause}")
+            return self.denied(f"no usable credentials: {cause}")
         if isinstance(cause, exceptions.ParamValidationError):
             return Failure(
-                errors.InvalidRequest(_one_line(str(cause)), endpoint_name=self.endpoint_name), "never"
+                errors.InvalidRequest(one_line(str(cause)), endpoint_name=self.endpoint_name), "never"
             )
         if isinstance(cause, exceptions.ReadTimeoutError | exceptions.ConnectTimeoutError):
-            return Failure(self.timed_out(self.settings.timeout), "few")
+            return Failure(self.timed_out(self.settings.seconds(None)), "few")
         if isinstance(cause, exceptions.SSLError):
             return self._of_transport(TransportError(str(cause), tls=True))
         if isinstance(cause, exceptions.EndpointConnectionError):
@@ -114,13 +124,35 @@ class Context:
         if isinstance(cause, exceptions.HTTPClientError):
             return self._of_transport(TransportError(str(cause)))
         if isinstance(cause, exceptions.BotoCoreError):
-            message = _one_line(str(cause))
+            message = one_line(str(cause))
             return Failure(errors.Unavailable(f"cannot call {self.what}: {message}"), "never")
         if isinstance(cause, ValueError):  # a header that HTTP cannot carry
             return Failure(
-                errors.InvalidRequest(_one_line(str(cause)), endpoint_name=self.endpoint_name), "never"
+                errors.InvalidRequest(one_line(str(cause)), endpoint_name=self.endpoint_name), "never"
             )
         return None
+
+    def throttled(
+        self, message: str, details: dict[str, Any], after: float | None, hint: str | None = None
+    ) -> Failure:
+        """More was asked than it takes: to be tried again for as long as the deadline allows."""
+        hint = hint or self.throttling or "send less at a time, or let the endpoint scale further"
+        return Failure(errors.Throttled(message, hint=hint, **details), "deadline", after)
+
+    def too_slow(self, message: str, details: dict[str, Any]) -> Failure:
+        """AWS, or the container itself, ended the work on a request."""
+        error = errors.ServingTimeout(message, hint=self.faster, **details)
+        error.about_size = True
+        return Failure(error, "never")
+
+    def denied(self, message: str) -> Failure:
+        """The caller may not, or has no credentials."""
+        hint = f"the caller needs the permission {self.action}"
+        if message.startswith("no usable credentials"):
+            hint = 'run "aws configure" or "aws sso login", or name a profile with AWS_PROFILE'
+        return Failure(
+            errors.AccessDenied(one_line(message), hint=hint, endpoint_name=self.endpoint_name), "never"
+        )
 
     def _of_transport(self, cause: TransportError) -> Failure:
         local = self.settings.local
@@ -133,19 +165,11 @@ class Context:
             hint = "see what the local cloud says: invoke local.logs"
         where = f" at {self.settings.endpoint_url}" if self.settings.endpoint_url else ""
         error = errors.Unavailable(
-            f"cannot reach {self.what}{where}: {_one_line(str(cause))}",
+            f"cannot reach {self.what}{where}: {one_line(str(cause))}",
             hint=hint,
             endpoint_name=self.endpoint_name,
         )
         return Failure(error, "never" if cause.tls else "few")
-
-    def _denied(self, message: str) -> Failure:
-        hint = f"the caller needs the permission {self.action}"
-        if message.startswith("no usable credentials"):
-            hint = 'run "aws configure" or "aws sso login", or name a profile with AWS_PROFILE'
-        return Failure(
-            errors.AccessDenied(_one_line(message), hint=hint, endpoint_name=self.endpoint_name), "never"
-        )
 
 
 def _of_answer(response: Mapping[str, Any], context: Context) -> Failure:
@@ -154,7 +178,7 @@ def _of_answer(response: Mapping[str, Any], context: Context) -> Failure:
     code = str(about.get("Code") or "")
     meta = response.get("ResponseMetadata") or {}
     status = int(meta.get("HTTPStatusCode") or 0)
-    message = _one_line(str(about.get("Message") or response.get("Message") or code or f"HTTP {status}"))
+    message = one_line(str(about.get("Message") or response.get("Message") or code or f"HTTP {status}"))
     after = retry_after((meta.get("HTTPHeaders") or {}).get("retry-after"))
     details: dict[str, Any] = {
         "endpoint_name": context.endpoint_name,
@@ -162,7 +186,11 @@ def _of_answer(response: Mapping[str, Any], context: Context) -> Failure:
     }
     if code == "ModelError":
         details["log_stream_arn"] = response.get("LogStreamArn")
-        return _of_container(response, message, details, context, after)
+        original = str(response.get("OriginalMessage") or "")
+        if not original and (wrapped := _WRAPPED.search(message)):
+            original = wrapped.group(1)
+        said = Said(_status(response.get("OriginalStatusCode")), original, one_line(original) or message)
+        return of_container(said, details, context, after)
     if code == "ModelStreamError":
         why = response.get("ErrorCode") or "the container broke off"
         failed = errors.ModelFailed(f"{message} ({why})", hint="its log tells why", **details)
@@ -171,12 +199,12 @@ def _of_answer(response: Mapping[str, Any], context: Context) -> Failure:
         broke = errors.Unavailable(f"the stream from {context.what} broke off: {message}", **details)
         return Failure(broke, "deadline", after)
     if code in THROTTLED:
-        return _throttled(f"{context.what} is throttled: {message}", details, after)
+        return context.throttled(f"{context.what} is throttled: {message}", details, after)
     if code == "ModelNotReadyException":
         error = errors.Unavailable(f"the model of {context.what} is not ready: {message}", **details)
         return Failure(error, "deadline", after)
     if code in DENIED or status in (401, 403):
-        failure = context._denied(f"{code}: {message}")
+        failure = context.denied(f"{code}: {message}")
         failure.error.request_id = details["request_id"]
         return failure
     if code == "ParameterNotFound":
@@ -190,81 +218,11 @@ def _of_answer(response: Mapping[str, Any], context: Context) -> Failure:
         missing.not_there = code != "NoSuchBucket"
         return Failure(missing, "never")
     if status == 429:
-        return _throttled(f"{context.what} is throttled: {message}", details, after)
+        return context.throttled(f"{context.what} is throttled: {message}", details, after)
     if status >= 500:
         error = errors.Unavailable(f"{context.what} cannot answer now: {code}: {message}", **details)
         return Failure(error, "deadline", after)
     return Failure(errors.InvalidRequest(f"{code}: {message}", **details), "never")
-
-
-def _of_container(
-    response: Mapping[str, Any],
-    message: str,
-    details: dict[str, Any],
-    context: Context,
-    after: float | None,
-) -> Failure:
-    """The failure behind a ModelError: what the container itself answered."""
-    status = _status(response.get("OriginalStatusCode"))
-    original = str(response.get("OriginalMessage") or "")
-    if not original and (wrapped := _WRAPPED.search(message)):
-        original = wrapped.group(1)
-    said = ContainerError.parse(original)
-    if said is None:
-        return _of_foreign_container(status, _one_line(original) or message, details, context, after)
-    if said.code == "TooManyRequests":
-        return _throttled(f"{context.what}: {said.message}", details, after)
-    if said.code in ("ModelNotReady", "ShuttingDown"):
-        return Failure(errors.Unavailable(f"{context.what}: {said.message}", **details), "deadline", after)
-    if said.code == "DeadlineExceeded":
-        return _too_slow(f"{context.what}: {said.message}", details)
-    item = None if said.line is None else said.line - 1
-    if said.code == "ModelFailed":
-        hint = said.hint or "its log tells why"
-        failed = errors.ModelFailed(said.message, original_status=status, item=item, hint=hint, **details)
-        failed.about_items = True
-        return Failure(failed, "never")
-    refused = errors.InvalidRequest(said.message, field=said.field, item=item, hint=said.hint, **details)
-    refused.about_size = said.code == "PayloadTooLarge"
-    refused.about_items = said.code == "InvalidInput"
-    return Failure(refused, "never")
-
-
-def _of_foreign_container(
-    status: int | None, text: str, details: dict[str, Any], context: Context, after: float | None
-) -> Failure:
-    """A container that does not speak this platform's errors, or died before it could."""
-    if _TIMED_OUT in text:
-        return _too_slow(text, details)
-    if status == 429:
-        return _throttled(f"{context.what}: {text}", details, after)
-    if status == 503:
-        return Failure(errors.Unavailable(f"{context.what}: {text}", **details), "deadline", after)
-    if status is not None and 400 <= status < 500:
-        refused = errors.InvalidRequest(f"the container refused it ({status}): {text}", **details)
-        refused.about_size = status == 413
-        refused.about_items = True
-        return Failure(refused, "never")
-    failed = errors.ModelFailed(
-        f"the container of {context.what} failed ({status or 'no answer'}): {text}",
-        original_status=status,
-        hint="its log tells why",
-        **details,
-    )
-    failed.about_items = True
-    return Failure(failed, "few", after)
-
-
-def _too_slow(message: str, details: dict[str, Any]) -> Failure:
-    hint = "send less at a time, or give the endpoint faster instances"
-    error = errors.ServingTimeout(message, hint=hint, **details)
-    error.about_size = True
-    return Failure(error, "never")
-
-
-def _throttled(message: str, details: dict[str, Any], after: float | None) -> Failure:
-    hint = "send less at a time, or let the endpoint scale further"
-    return Failure(errors.Throttled(message, hint=hint, **details), "deadline", after)
 
 
 def _no_catalog(context: Context) -> errors.CatalogNotFound:
@@ -295,6 +253,7 @@ def _status(value: object) -> int | None:
     return value if isinstance(value, int) and value > 0 else None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """*text* for a message: without line breaks, and not without end."""
     line = " ".join(text.split())
     return line if len(line) <= 1000 else f"{line[:1000]}…"

@@ -1,44 +1,55 @@
-"""Asking one endpoint: the core that the synchronous and the asynchronous clients share."""
+"""Asking one endpoint or function: the core that the synchronous and the asynchronous clients share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from serving_clients import _bulk, _settings, _wire
+from serving_clients import _bulk, _wire
 from serving_clients._bulk import Batch, OnError
 from serving_clients._connection import Connection
 from serving_clients._deadline import Deadline, DeadlineGroup, start
+from serving_clients._places import Place
 from serving_clients.errors import InvalidRequest, ServingError
-from serving_contracts import limits, media_types
+from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
 from serving_contracts.tasks import MEDIA_TASKS, MediaTask, Task, find_media_task, find_task
 
 Answer = TypeVar("Answer")
 
 WAYS: Final = {"segmentation": "segment(path)"}
-"""How a media task is asked."""
+"""How a media task that is answered later is asked."""
+MEDIA_AT_ONCE: Final = ("detection",)
+"""The media tasks that are answered at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint (and container) to ask. max_bytes: of one request's body."""
+    """A place to ask, and how it is reached."""
 
     connection: Connection
-    endpoint_name: str
-    container: str | None = None
-    max_bytes: int = limits.REALTIME_PAYLOAD_BYTES_SAFE
+    place: Place
 
     def seconds(self, timeout: float | None) -> float:
-        """*timeout*, or the session's."""
-        return self.connection.settings.timeout if timeout is None else _settings.checked_timeout(timeout)
+        """*timeout*, or the session's, or what the place may take."""
+        return self.connection.settings.seconds(timeout, self.place.seconds)
 
     def start(self, timeout: float | None) -> Deadline:
         """The deadline of a call that begins now."""
         seconds = self.seconds(timeout)
-        self.connection.prepare()
+        self.prepare()
         return start(seconds)
+
+    def prepare(self) -> None:
+        """Make the AWS client: no deadline should pay for it."""
+        self.connection.prepare(self.place.service)
+
+    @property
+    def workers(self) -> ThreadPoolExecutor:
+        """The threads of bulk calls: never more requests in flight than the place takes."""
+        return self.connection.workers_of(self.place.name, self.place.max_concurrency)
 
     def ask_one(self, task: Task[Any, Answer], value: object, timeout: float | None) -> Answer:
         """One question, one answer, in this thread."""
@@ -53,7 +64,7 @@ class Target:
         except InvalidRequest as error:
             error.item = None
             raise
-        return _wire.decode_one(task, answer, self.endpoint_name)
+        return _wire.decode_one(task, answer, self.place.name, self.place.what)
 
     def ask_all(
         self, task: Task[Any, Answer], values: Iterable[object], timeout: float | None
@@ -61,16 +72,15 @@ class Target:
         """Many questions under one deadline; checked before any is sent. The first error is raised."""
         deadline = self.start(timeout)
         batches = []
-        for batch in _bulk.cut(task, values, max_bytes=self.max_bytes, on_error="raise"):
+        for batch in _bulk.cut(task, values, max_bytes=self.place.bulk_bytes, on_error="raise"):
             if isinstance(batch, InvalidRequest):
                 raise batch
             batches.append(batch)
         work = self.work(task, "raise", lambda: deadline)
         if len(batches) <= 1:  # not worth another thread
             return [answer for batch in batches for answer in work(batch)]  # type: ignore[misc]
-        workers = self.connection.workers
         try:
-            return list(_bulk.run(batches, work, workers, window=len(batches)))  # type: ignore[arg-type]
+            return list(_bulk.run(batches, work, self.workers, window=len(batches)))  # type: ignore[arg-type]
         finally:
             deadline.cancel()  # after an error the rest is not wanted
 
@@ -78,12 +88,11 @@ class Target:
         self, task: Task[Any, Answer], items: Iterable[object], on_error: OnError, seconds: float
     ) -> Iterator[Answer | ServingError]:
         """Questions as they come, answers in order; *seconds* for each request."""
-        self.connection.prepare()
         deadlines = DeadlineGroup(seconds)
-        batches = _bulk.cut(task, items, max_bytes=self.max_bytes, on_error=on_error)
+        batches = _bulk.cut(task, items, max_bytes=self.place.bulk_bytes, on_error=on_error)
         work = self.work(task, on_error, deadlines.start)
         try:
-            yield from _bulk.run(batches, work, self.connection.workers, window=self.window)
+            yield from _bulk.run(batches, work, self.workers, window=self.window)
         finally:
             deadlines.cancel()
 
@@ -98,16 +107,14 @@ class Target:
         """What a thread does with a batch."""
 
         def ask(items: Sequence[_wire.Item]) -> list[Answer]:
+            self.prepare()
             answer = self._send(_wire.body(items), media_types.JSON_LINES, deadline())
-            return _wire.decode(task, answer, len(items), self.endpoint_name)
+            return _wire.decode(task, answer, len(items), self.place.name, self.place.what)
 
         return lambda batch: _bulk.settle(batch, ask, on_error)
 
     def _send(self, body: bytes, media_type: str, deadline: Deadline) -> bytes:
-        parameters: dict[str, Any] = {"Body": body, "ContentType": media_type, "Accept": media_type}
-        if self.container:
-            parameters["TargetContainerHostname"] = self.container
-        return self.connection.invoke(self.endpoint_name, parameters, deadline).body
+        return self.place.send(self.connection, body, media_type, deadline, accept=media_type).body
 
 
 def task_called(name: str) -> Task[Any, Any]:
@@ -122,6 +129,11 @@ def task_called(name: str) -> Task[Any, Any]:
         return find_task(name)
     except InvalidInput as error:
         raise InvalidRequest(error.message, field=error.field, hint=error.hint) from None
+
+
+def task_answered_at_once(name: str) -> Task[Any, Any] | MediaTask[Any, Any]:
+    """The task *name*, of those that are answered at once; raises InvalidRequest that lists them."""
+    return MEDIA_TASKS[name] if name in MEDIA_AT_ONCE else task_called(name)
 
 
 def media_task_called(name: str) -> MediaTask[Any, Any]:

@@ -1,19 +1,17 @@
-"""Which endpoint of a catalog is asked."""
+"""Which endpoint or function of a catalog is asked, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final
 
+from serving_clients._lambda import LambdaFunction
+from serving_clients._sagemaker import SageMakerEndpoint
 from serving_clients.errors import EndpointNotFound
-from serving_contracts import limits
 from serving_contracts.catalog import Catalog, CatalogEndpoint, Route
 
-MAX_BYTES: Final = {
-    "multi_container": limits.REALTIME_PAYLOAD_BYTES_SAFE,
-    "serverless": limits.SERVERLESS_PAYLOAD_BYTES,
-}
-"""The patterns that answer at once under InvokeEndpoint, and how large one request may be."""
+AT_ONCE: Final = ("multi_container", "serverless", "lambda")
+"""The patterns that answer at once."""
 
 JOBS: Final = ("async",)
 """The patterns that take jobs and answer later."""
@@ -53,6 +51,29 @@ def choose(catalog: Catalog, task: str, wanted: str | None, patterns: Collection
     )
 
 
+def place_of(catalog: Catalog, route: Route) -> SageMakerEndpoint | LambdaFunction:
+    """How *route* is called, of one of the patterns that answer at once."""
+    entry = catalog.endpoints[route.endpoint]
+    variables = f"in terraform/envs/{catalog.environment}/terraform.tfvars"
+    if entry.function is not None:
+        return LambdaFunction(
+            route.endpoint_name,
+            entry.function.qualifier,
+            entry.function.timeout_s,
+            entry.function.max_concurrency,
+            f"functions.{route.endpoint} {variables}",
+        )
+    if entry.serverless is not None:
+        return SageMakerEndpoint(
+            route.endpoint_name,
+            route.target_container,
+            serverless=True,
+            max_concurrency=entry.serverless.max_concurrency,
+            setting=f"serverless_endpoints.{route.endpoint} {variables}",
+        )
+    return SageMakerEndpoint(route.endpoint_name, route.target_container)
+
+
 def of_name(catalog: Catalog, endpoint_name: str) -> CatalogEndpoint | None:
     """The asynchronous endpoint that AWS calls so, where the catalog has it."""
     for endpoint in catalog.endpoints.values():
@@ -64,8 +85,4 @@ def of_name(catalog: Catalog, endpoint_name: str) -> CatalogEndpoint | None:
 def _other_way(task: str, pattern: str) -> str:
     if pattern in JOBS:
         return f"it takes files and answers later: session.jobs_client({task!r}).submit(…)"
-    if pattern in MAX_BYTES:
-        return "that one answers at once: see session.endpoint; jobs need one of the pattern 'async'"
-    return (
-        "this version of serving-clients calls real-time, serverless and asynchronous endpoints; upgrade it"
-    )
+    return "that one answers at once: see session.endpoint; jobs need one of the pattern 'async'"

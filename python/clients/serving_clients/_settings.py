@@ -17,7 +17,8 @@ from serving_contracts import limits
 LOCAL: Final = "local"
 LOCAL_REGION: Final = "ap-northeast-2"
 LOCAL_PORT: Final = 4570
-DEFAULT_TIMEOUT: Final = limits.REALTIME_TIMEOUT_SECONDS + 10.0  # so that AWS's own time-out is heard of
+MARGIN_SECONDS: Final = 10.0  # so that AWS's own time-out is heard of
+DEFAULT_TIMEOUT: Final = limits.REALTIME_TIMEOUT_SECONDS + MARGIN_SECONDS
 DEFAULT_JOB_TIMEOUT: Final = 1800.0
 """Seconds to wait for a job: one that runs for the 15 minutes that AWS allows unless told otherwise, on an
 endpoint that first has to start an instance."""
@@ -29,16 +30,23 @@ class Settings:
     """How to reach an environment.
 
     endpoint_url: where every AWS call goes; None for AWS itself. local: whether that is the local cloud.
-    timeout: seconds. concurrency: requests in flight of one bulk call.
+    timeout: seconds; None for as long as what is called may take. concurrency: requests in flight of one bulk
+    call.
     """
 
     env: str | None
     region: str | None
     endpoint_url: str | None
     local: bool
-    timeout: float
+    timeout: float | None
     concurrency: int
     boto3_session: Any = None
+
+    def seconds(self, timeout: float | None, default: float = DEFAULT_TIMEOUT) -> float:
+        """Seconds of a call: its own *timeout*, else the session's, else *default*. Raises InvalidRequest."""
+        if timeout is not None:
+            return checked_timeout(timeout)
+        return default if self.timeout is None else self.timeout
 
 
 def resolve(
@@ -46,7 +54,7 @@ def resolve(
     *,
     region: str | None,
     endpoint_url: str | None,
-    timeout: float,
+    timeout: float | None,
     concurrency: int,
     boto3_session: Any,
 ) -> Settings:
@@ -67,7 +75,7 @@ def resolve(
         region=region,
         endpoint_url=endpoint_url,
         local=local,
-        timeout=checked_timeout(timeout),
+        timeout=None if timeout is None else checked_timeout(timeout),
         concurrency=concurrency,
         boto3_session=boto3_session,
     )

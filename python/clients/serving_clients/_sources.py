@@ -139,10 +139,11 @@ def pack(what: object, task: MediaTask[Any, Any] | None, content_type: str | Non
     task: whose content types are taken; None takes every one. content_type: else told by the first bytes, or
     where those say nothing by the name.
     """
-    source = _source(what)
+    source = source_of(what)
+    _check_size(source)
     if content_type is not None:
         return Parcel(source, _checked_type(content_type, task))
-    found = None if isinstance(source, Remote) else _sniffed(source)
+    found = None if isinstance(source, Remote) else sniffed(source)
     named = SUFFIXES.get(source.suffix)
     if task is None:
         return Parcel(source, found or named or media_types.OCTET_STREAM)
@@ -201,12 +202,13 @@ def several(what: object) -> Iterator[object] | Sequence[object] | None:
     return iter(what) if hasattr(what, "__iter__") else None
 
 
-def _source(what: object) -> Source:
+def source_of(what: object) -> Source:
+    """A path, bytes or an ``s3://`` location, which must be there; raises InvalidRequest."""
     if isinstance(what, bytes | bytearray | memoryview):
         if isinstance(what, memoryview) and not what.c_contiguous:
             raise InvalidRequest("the memoryview is not contiguous", hint="bytes(view) copies what it shows")
         source: File | Memory = Memory(what)
-        _check_size(source)
+        _check_not_empty(source)
         return source
     if not isinstance(what, str | os.PathLike):
         raise InvalidRequest(
@@ -229,17 +231,21 @@ def _source(what: object) -> Source:
         hint = "one folder at a time gives a list of jobs" if stat.S_ISDIR(about.st_mode) else None
         raise InvalidRequest(f"{path} is no file", hint=hint)
     source = File(path, about.st_size, about.st_mtime_ns)
-    _check_size(source)
+    _check_not_empty(source)
     return source
 
 
-def _sniffed(source: File | Memory) -> str | None:
+def sniffed(source: File | Memory) -> str | None:
+    """Its content type, by its first bytes."""
     return media_types.sniff(source.piece(0, min(source.size, _FIRST_BYTES)))
 
 
-def _check_size(source: File | Memory) -> None:
+def _check_not_empty(source: File | Memory) -> None:
     if source.size == 0:
         raise InvalidRequest(f"{source} is empty" if isinstance(source, File) else "no bytes were given")
+
+
+def _check_size(source: Source) -> None:
     if source.size > limits.ASYNC_PAYLOAD_BYTES:
         raise InvalidRequest(
             f"{source} has {source.size:,} bytes; a job takes {limits.ASYNC_PAYLOAD_BYTES:,} at most",

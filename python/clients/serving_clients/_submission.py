@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from serving_clients import _settings
 from serving_clients._connection import RUNTIME, Connection
 from serving_clients._deadline import Deadline
 from serving_clients._job_ref import JobRef
@@ -92,9 +91,8 @@ class AsyncTarget:
 
     def seconds(self, timeout: float | None, bytes_to_send: int) -> float:
         """*timeout*, or the session's and what sending takes over a slow line."""
-        if timeout is not None:
-            return _settings.checked_timeout(timeout)
-        return self.connection.settings.timeout + bytes_to_send / UPLOAD_BYTES_PER_SECOND
+        seconds = self.connection.settings.seconds(timeout)
+        return seconds if timeout is not None else seconds + bytes_to_send / UPLOAD_BYTES_PER_SECOND
 
     def pack(self, what: object, content_type: str | None) -> Parcel:
         """*what*, checked; raises InvalidRequest."""

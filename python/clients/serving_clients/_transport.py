@@ -27,6 +27,7 @@ from serving_clients._settings import is_loopback
 
 CONNECT_SECONDS: Final = 5.0  # a host that drops packets is found out and tried again within the deadline
 POOL_CONNECTIONS: Final = 320  # the most that a session has in flight: 256 bulk requests and 64 awaited calls
+KEEP_ALIVE_SECONDS: Final = 60
 
 
 class TransportError(Exception):
@@ -48,6 +49,7 @@ class Transport:
         trusted = ca_bundle or os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
         options: dict[str, Any] = {
             "maxsize": POOL_CONNECTIONS,
+            "socket_options": [*HTTPConnection.default_socket_options, *_alive()],
             "cert_reqs": "CERT_REQUIRED",
             "ca_certs": trusted or get_cert_path(True),
         }
@@ -83,6 +85,18 @@ class Transport:
     def close(self) -> None:
         """Close every idle connection."""
         self._manager.clear()
+
+
+def _alive() -> list[tuple[int, int, int]]:
+    """Options that keep a connection open on which nothing is said for minutes, as with a long invocation.
+
+    AWS's NAT gateways and load balancers forget it after 350 s ("NAT gateway connection timeout").
+    """
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in (("TCP_KEEPIDLE", KEEP_ALIVE_SECONDS), ("TCP_KEEPINTVL", KEEP_ALIVE_SECONDS)):
+        if hasattr(socket, name):  # not on every system
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    return options
 
 
 class _Body(io.BytesIO):

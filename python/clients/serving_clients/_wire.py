@@ -68,28 +68,36 @@ def body(items: Sequence[Item]) -> bytes:
     return b"\n".join([item.line for item in items]) + b"\n"
 
 
-def decode(task: Task[Any, Answer], answer: bytes, count: int, endpoint_name: str) -> list[Answer]:
+def decode(task: Task[Any, Answer], answer: bytes, count: int, endpoint_name: str, what: str) -> list[Answer]:
     """*count* answers out of JSON Lines, in order; raises ModelFailed where that is not what they are."""
     lines = answer.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
     if len(lines) != count:
         raise ModelFailed(
-            f"endpoint {endpoint_name!r} gave {len(lines)} answers to {count} questions",
+            f"{what} gave {len(lines)} answers to {count} questions",
             hint="is the container one of this platform's?",
             endpoint_name=endpoint_name,
         )
-    return [decode_one(task, line, endpoint_name) for line in lines]
+    return [decode_one(task, line, endpoint_name, what) for line in lines]
 
 
-def decode_one(task: Task[Any, Answer] | MediaTask[Any, Answer], answer: bytes, endpoint_name: str) -> Answer:
-    """One answer out of one JSON object; raises ModelFailed where that is not what it is."""
+def decode_one(
+    task: Task[Any, Answer] | MediaTask[Any, Answer],
+    answer: bytes,
+    endpoint_name: str,
+    what: str | None = None,
+) -> Answer:
+    """One answer out of one JSON object; raises ModelFailed where that is not what it is.
+
+    what: what answered, for messages; ``endpoint 'name'`` unless it is something else.
+    """
     try:
         return task.parse_answer(orjson.loads(answer))
     except (InvalidInput, orjson.JSONDecodeError) as error:
         shown = answer[:200].decode(errors="replace")
         raise ModelFailed(
-            f"endpoint {endpoint_name!r} gave no {task.name} answer: {error}; it said {shown!r}",
-            hint=f"does the container serve the task {task.name!r}?",
+            f"{what or f'endpoint {endpoint_name!r}'} gave no {task.name} answer: {error}; it said {shown!r}",
+            hint=f"does it serve the task {task.name!r}?",
             endpoint_name=endpoint_name,
         ) from None

@@ -6,25 +6,35 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 from serving_clients import _settings
 from serving_clients._async_core import Threads
+from serving_clients._detecting import DetectArgumentsOfSession
 from serving_clients._jobs_of_async_session import JobsOfAsyncSession
 from serving_clients.async_endpoint import AsyncEndpointClient
+from serving_clients.async_function import AsyncFunctionClient
+from serving_clients.errors import ServingError
+from serving_clients.function import FunctionClient
 from serving_clients.session import Session, connect
 from serving_contracts.catalog import Catalog
-from serving_contracts.limits import DEFAULT_MAX_SENTENCES
+from serving_contracts.detection import Detection
+from serving_contracts.limits import DEFAULT_MAX_SENTENCES, DEFAULT_SCORE_THRESHOLD, MAX_OBJECTS_RANGE
 from serving_contracts.sentiment import Sentiment
 from serving_contracts.similarity import Similarity
 from serving_contracts.summarization import Summary
+
+if TYPE_CHECKING:
+    import os
+
+    from serving_clients._images import Image
 
 
 async def aconnect(
     env: str = _settings.LOCAL,
     *,
     region: str | None = None,
-    timeout: float = _settings.DEFAULT_TIMEOUT,
+    timeout: float | None = None,
     concurrency: int = _settings.DEFAULT_CONCURRENCY,
     endpoint_url: str | None = None,
     boto3_session: Any = None,
@@ -33,7 +43,7 @@ async def aconnect(
     threads = Threads()
     try:
         session = await threads.run(
-            _settings.checked_timeout(timeout),
+            _settings.DEFAULT_TIMEOUT if timeout is None else _settings.checked_timeout(timeout),
             connect,
             env,
             region=region,
@@ -69,13 +79,17 @@ class AsyncSession(JobsOfAsyncSession):
 
     async def refresh(self, *, timeout: float | None = None) -> Catalog:
         """Read the catalog again, after a deployment that added or removed endpoints."""
-        default = self._twin._connection.settings.timeout
-        seconds = default if timeout is None else _settings.checked_timeout(timeout)
+        seconds = self._twin._connection.settings.seconds(timeout)
         return await self._threads.run(seconds, self._twin.refresh, timeout=timeout)
 
-    def endpoint(self, task: str, endpoint: str | None = None) -> AsyncEndpointClient:
-        """The client of the endpoint that serves *task*; raises EndpointNotFound with what there is."""
-        return AsyncEndpointClient._of(self._twin.endpoint(task, endpoint), self._threads)
+    def endpoint(self, task: str, endpoint: str | None = None) -> AsyncEndpointClient | AsyncFunctionClient:
+        """The client of the endpoint or function that serves *task*.
+
+        Raises EndpointNotFound with what there is.
+        """
+        twin = self._twin.endpoint(task, endpoint)
+        kind = AsyncFunctionClient if isinstance(twin, FunctionClient) else AsyncEndpointClient
+        return kind._of(twin, self._threads)
 
     @overload
     async def sentiment(  # type: ignore[overload-overlap]  # a str is an Iterable[str]
@@ -146,6 +160,56 @@ class AsyncSession(JobsOfAsyncSession):
         """The sentences that carry a text, at most *max_sentences* (1 to 20) of them."""
         client = self.endpoint("summarization", endpoint)
         return await client.summarize(text, max_sentences=max_sentences, timeout=timeout)
+
+    @overload  # a str is itself an Iterable
+    async def detect(  # type: ignore[overload-overlap]
+        self, image: Image, **arguments: Unpack[DetectArgumentsOfSession]
+    ) -> Detection: ...
+    @overload
+    async def detect(
+        self, image: Iterable[Image], **arguments: Unpack[DetectArgumentsOfSession]
+    ) -> list[Detection]: ...
+    async def detect(
+        self,
+        image: Image | Iterable[Image],
+        *,
+        score_threshold: float = DEFAULT_SCORE_THRESHOLD,
+        max_objects: int = MAX_OBJECTS_RANGE[1],
+        annotated: bool = False,
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> Detection | list[Detection]:
+        """Which objects are in a picture, and where? See :meth:`EndpointClient.detect`."""
+        client: Any = self.endpoint("detection", endpoint)
+        answer: Detection | list[Detection] = await client.detect(
+            image,
+            score_threshold=score_threshold,
+            max_objects=max_objects,
+            annotated=annotated,
+            timeout=timeout,
+        )
+        return answer
+
+    def detect_all(
+        self,
+        images: Iterable[Image] | AsyncIterable[Image] | str | os.PathLike[str],
+        *,
+        score_threshold: float = DEFAULT_SCORE_THRESHOLD,
+        max_objects: int = MAX_OBJECTS_RANGE[1],
+        annotated: bool = False,
+        on_error: Literal["raise", "return"] = "raise",
+        endpoint: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncIterator[Detection | ServingError]:
+        """A :class:`Detection` for every picture, in order: see :meth:`EndpointClient.detect_all`."""
+        return self.endpoint("detection", endpoint).detect_all(
+            images,
+            score_threshold=score_threshold,
+            max_objects=max_objects,
+            annotated=annotated,
+            on_error=on_error,
+            timeout=timeout,
+        )
 
     def predict(
         self,

@@ -11,7 +11,7 @@
     ├── JobFailed         (RuntimeError)     a job ended without an answer; carries what was said of it
     ├── JobExpired        (RuntimeError)     it waited longer in the queue than it may: it was never run
     ├── AccessDenied      (PermissionError)  no credentials, or not allowed
-    ├── EndpointNotFound  (LookupError)      no such endpoint, or none that serves the task
+    ├── EndpointNotFound  (LookupError)      no such endpoint or function, or none that serves the task
     ├── CatalogNotFound   (LookupError)      nothing is deployed under that environment
     └── InvalidCatalog    (ValueError)       what is published there is no catalog that this version reads
 
@@ -31,10 +31,10 @@ from serving_contracts.errors import describe
 class ServingError(Exception):
     """Root of every error of this library.
 
-    message: what happened. hint: what to do next, or None. endpoint_name: the endpoint that was called.
-    attempts: how many times it was tried (0: it was never sent). request_id: AWS's, for a support case.
-    log_stream_arn: where the container's log is, where AWS named it. accepted: the ids of the jobs that the
-    same call had submitted when this came in between; each can be waited for with ``session.job(id)``.
+    message: what happened. hint: what to do next, or None. endpoint_name: the endpoint or function that was
+    called. attempts: how many times it was tried (0: it was never sent). request_id: AWS's, for a support
+    case. log_stream_arn: where the container's log is, where AWS named it. accepted: the ids of the jobs that
+    the same call had submitted when this came in between; each can be waited for with ``session.job(id)``.
     """
 
     about_size: bool = False
@@ -112,7 +112,7 @@ class Unavailable(ServingError, ConnectionError):
 
 
 class ModelFailed(ServingError, RuntimeError):
-    """The container failed on this request, or answered what the task does not know.
+    """The container or function failed on this request, or answered what the task does not know.
 
     original_status: the HTTP status that the container answered with; None where it did not answer.
     item: index of the item that it failed on, from 0, where that is known.
@@ -186,7 +186,7 @@ class AccessDenied(ServingError, PermissionError):
 
 
 class EndpointNotFound(ServingError, LookupError):
-    """No such endpoint in this account and region, or none in the catalog that serves the task."""
+    """No such endpoint or function in this account and region, or none in the catalog for the task."""
 
 
 class CatalogNotFound(ServingError, LookupError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from serving_clients import _settings
 from serving_clients._deadline import start
 from serving_clients._job_core import JobCore, JobProgress, wait_seconds
 
@@ -98,6 +97,4 @@ class Job(Generic[Answer_co]):
         return f"Job({self.inference_id!r}, {self.endpoint_name!r}, {state.state if state else 'submitted'})"
 
     def _seconds(self, timeout: float | None) -> float:
-        return (
-            self._core.connection.settings.timeout if timeout is None else _settings.checked_timeout(timeout)
-        )
+        return self._core.connection.settings.seconds(timeout)

@@ -1,4 +1,4 @@
-"""Looking at a segmentation: masks as arrays, and the picture with the objects drawn into it.
+"""Looking at what was found: masks as arrays, and the picture with the objects drawn into it.
 
 Needs NumPy and Pillow: ``pip install "serving-clients[images]"``. Both are imported with the first call.
 """
@@ -9,9 +9,11 @@ import colorsys
 import hashlib
 import io
 import os
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from serving_clients.errors import InvalidRequest
+from serving_contracts.detection import DetectedObject, Detection
 from serving_contracts.errors import InvalidInput
 from serving_contracts.masks import Mask
 from serving_contracts.segmentation import Segmentation, SegmentedObject
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 EXTRA: Final = "images"
 MAX_PIXELS: Final = 178_956_970
 """Where Pillow begins to suspect a decompression bomb."""
+
+Found = SegmentedObject | DetectedObject
 
 
 def mask_array(mask: Mask) -> NDArray[np.bool_]:
@@ -42,46 +46,69 @@ def mask_array(mask: Mask) -> NDArray[np.bool_]:
 
 def overlay(
     image: str | os.PathLike[str] | bytes | Picture,
-    result: Segmentation,
+    result: Segmentation | Detection,
     *,
     frame: int = 0,
     alpha: float = 0.45,
     labels: bool = True,
     font: str | os.PathLike[str] | None = None,
 ) -> Picture:
-    """The picture with each object's mask, box and label drawn into it, as a new Pillow image (RGB).
+    """The picture with each object's mask (of a segmentation), box and label drawn into it, as a new Pillow
+    image (RGB).
 
-    image: a path, the file's bytes or a Pillow image, of the size that was segmented; of a video the frame
+    image: a path, the file's bytes or a Pillow image, of the size that was looked at; of a video the frame
     itself. frame: which of ``result.frames``, from 0. alpha: how much the masks cover, 0 to 1. labels:
     whether class names and scores are written. font: a TrueType file for them, where class names are not in
     Latin letters. A class has the same colour in every picture.
     Raises InvalidRequest, and ImportError without the extra ``images``.
     """
     numpy, pillow = _libraries("overlay")
-    if not isinstance(result, Segmentation):
-        raise InvalidRequest(f"must be a Segmentation, not {type(result).__name__}", field="result")
-    if not 0 <= frame < len(result.frames):
-        raise InvalidRequest(f"there are {len(result.frames)} frames, from 0", field="frame")
+    if not isinstance(result, Segmentation | Detection):
+        raise InvalidRequest(
+            f"must be a Segmentation or a Detection, not {type(result).__name__}", field="result"
+        )
+    frames = len(result.frames) if isinstance(result, Segmentation) else 1
+    if not 0 <= frame < frames:
+        raise InvalidRequest(f"there are {frames} frames, from 0", field="frame")
     if not 0.0 <= alpha <= 1.0:
         raise InvalidRequest("must be 0 to 1", field="alpha")
     picture = _open(pillow, image)
     if picture.size != (result.width, result.height):
         raise InvalidRequest(
-            f"is {picture.width} × {picture.height}, but {result.width} × {result.height} was segmented",
+            f"is {picture.width} × {picture.height}, but what was looked at {result.width} × {result.height}",
             field="image",
         )
-    objects = sorted(result.frames[frame].objects, key=lambda found: -_area(found))  # small ones on top
-    pixels = numpy.asarray(picture, dtype=numpy.float32).copy()
-    for found in objects:
-        inside = mask_array(found.mask)
-        if inside.shape != pixels.shape[:2]:
-            raise InvalidRequest("a mask is not of the picture's size", field="result")
-        pixels[inside] += alpha * (numpy.asarray(colour(found.label), numpy.float32) - pixels[inside])
-        pixels[_edge(numpy, inside)] = colour(found.label)
-    drawn = pillow.Image.fromarray(numpy.rint(pixels).clip(0, 255).astype(numpy.uint8), "RGB")
-    _draw_boxes(pillow, drawn, objects, labels, font)
+    if isinstance(result, Segmentation):
+        masked = sorted(result.frames[frame].objects, key=_small_on_top)
+        drawn = _tinted(numpy, pillow, picture, masked, alpha)
+        _draw_boxes(pillow, drawn, masked, labels, font)
+    else:
+        drawn = picture.copy()
+        _draw_boxes(pillow, drawn, sorted(result.objects, key=_small_on_top), labels, font)
     result_picture: Picture = drawn
     return result_picture
+
+
+def as_png(image: Any) -> bytes:
+    """A Pillow image, or an array of ``(height, width, 3)`` (RGB) or ``(height, width)`` (grey), as a file.
+
+    Nothing is lost. Raises InvalidRequest, and ImportError without the extra ``images``.
+    """
+    numpy, pillow = _libraries("a picture that is no file")
+    if not isinstance(image, pillow.Image.Image):
+        shape = image.shape
+        if image.dtype != numpy.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,), (4,)):
+            raise InvalidRequest(
+                f"an array must be (height, width, 3) of uint8, not {shape} of {image.dtype}",
+                field="image",
+                hint="RGB, 0 to 255; several pictures are a list of arrays",
+            )
+        if 0 in shape:
+            raise InvalidRequest(f"an array of {shape} is no picture", field="image")
+        image = pillow.Image.fromarray(image[:, :, 0] if shape[2:] == (1,) else image)
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def colour(label: str) -> tuple[int, int, int]:
@@ -108,6 +135,18 @@ def _open(pillow: Any, image: Any) -> Any:
         ) from error
 
 
+def _tinted(numpy: Any, pillow: Any, picture: Any, objects: Iterable[SegmentedObject], alpha: float) -> Any:
+    """The picture with the masks in their colours, and their edges."""
+    pixels = numpy.asarray(picture, dtype=numpy.float32).copy()
+    for found in objects:
+        inside = mask_array(found.mask)
+        if inside.shape != pixels.shape[:2]:
+            raise InvalidRequest("a mask is not of the picture's size", field="result")
+        pixels[inside] += alpha * (numpy.asarray(colour(found.label), numpy.float32) - pixels[inside])
+        pixels[_edge(numpy, inside)] = colour(found.label)
+    return pillow.Image.fromarray(numpy.rint(pixels).clip(0, 255).astype(numpy.uint8), "RGB")
+
+
 def _edge(numpy: Any, inside: Any) -> Any:
     """The pixels of a mask that touch what is not in it."""
     framed = numpy.pad(inside, 1)
@@ -115,7 +154,7 @@ def _edge(numpy: Any, inside: Any) -> Any:
     return inside & ~around
 
 
-def _draw_boxes(pillow: Any, picture: Any, objects: list[SegmentedObject], labels: bool, font: Any) -> None:
+def _draw_boxes(pillow: Any, picture: Any, objects: Sequence[Found], labels: bool, font: Any) -> None:
     draw = pillow.ImageDraw.Draw(picture)
     shorter = min(picture.size)
     line = max(1, round(shorter / 300))
@@ -138,7 +177,7 @@ def _font(pillow: Any, font: Any, size: int) -> Any:
         raise InvalidRequest(f"is no font that can be read: {error}", field="font") from error
 
 
-def _draw_label(draw: Any, font: Any, size: tuple[int, int], found: SegmentedObject, line: int) -> None:
+def _draw_label(draw: Any, font: Any, size: tuple[int, int], found: Found, line: int) -> None:
     """The label over its box; below its upper edge where there is no room above."""
     text = f"{found.label} {found.score:.2f}"
     left, top, _, _ = _inside(found.box, size)
@@ -171,8 +210,9 @@ def _inside(box: tuple[float, float, float, float], size: tuple[int, int]) -> tu
     return x[0], y[0], x[1], y[1]
 
 
-def _area(found: SegmentedObject) -> float:
-    return abs((found.box[2] - found.box[0]) * (found.box[3] - found.box[1]))
+def _small_on_top(found: Found) -> float:
+    """The order of drawing: the largest first."""
+    return -abs((found.box[2] - found.box[0]) * (found.box[3] - found.box[1]))
 
 
 def _libraries(who: str) -> tuple[Any, Any]:

@@ -80,6 +80,7 @@ SERVERLESS_TIMEOUT_SECONDS: Final = 60.0  # [serverless]
 SERVERLESS_STARTUP_SECONDS: Final = 180.0  # [serverless] download and first ping
 SERVERLESS_IMAGE_BYTES: Final = 10 * 1024 * MIB  # [serverless]
 SERVERLESS_DISK_BYTES: Final = 5 * 1024 * MIB  # [serverless]
+SERVERLESS_IDLE_SECONDS: Final = 600.0  # observed: an idle container is kept some 5 to 15 minutes
 
 # --- Autoscaling and updates
 CANARY_MAX_PERCENT: Final = 50  # [scaling]
@@ -87,6 +88,7 @@ LINEAR_PERCENT_RANGE: Final = (10, 50)  # [scaling]
 ROLLING_PERCENT_RANGE: Final = (5, 50)  # [scaling]
 ROLLBACK_ALARMS_RANGE: Final = (1, 10)  # [scaling]
 SCALING_COOLDOWN_SECONDS: Final = 300.0  # [aas] default of every policy of a variant
+LAMBDA_COOLDOWN_SECONDS: Final = 0.0  # [aas] default of every policy of Lambda's provisioned concurrency
 TARGET_TRACKING_PERIOD_SECONDS: Final = 60  # observed in a target tracking policy's alarms
 TARGET_TRACKING_HIGH_PERIODS: Final = 3  # observed: periods above the target before scale-out
 TARGET_TRACKING_LOW_PERIODS: Final = 15  # observed: periods below the share before scale-in
@@ -111,14 +113,36 @@ LAMBDA_TIMEOUT_SECONDS: Final = 3  # [lambda] default
 LAMBDA_IMAGE_BYTES: Final = 10 * 1024 * MIB  # [lambda] uncompressed
 LAMBDA_MB_PER_VCPU: Final = 1769  # [lambda]
 LAMBDA_INIT_SECONDS: Final = 10.0  # [lambda] an init that takes longer is run again inside the invoke
+LAMBDA_PROVISIONED_INIT_SECONDS: Final = 130.0  # [lambda] or the function's timeout, whichever is longer
+LAMBDA_RESPONSE_BYTES: Final = 6_291_556  # observed in Function.ResponseSizeTooLarge: 6 MB and 100 bytes
+LAMBDA_START_QUEUE_SECONDS: Final = 120.0  # [platform] an invocation waits for its turn to start a runtime
 LAMBDA_ENVIRONMENT_BYTES: Final = 4096  # [lambda] all environment variables together
 LAMBDA_ACCOUNT_CONCURRENCY: Final = 1000  # [lambda] environments of an account in a region
 LAMBDA_UNRESERVED_CONCURRENCY: Final = 100  # [lambda] that must stay without reservation
 LAMBDA_EVENT_RETRIES: Final = 2  # [lambda] default MaximumRetryAttempts
 LAMBDA_EVENT_RETRY_SECONDS: Final = (60.0, 120.0)  # [lambda] before the first and the second retry
 LAMBDA_EVENT_AGE_RANGE_SECONDS: Final = (60, 21_600)  # [lambda] MaximumEventAgeInSeconds, default the highest
+LAMBDA_EVENT_BACKOFF_SECONDS: Final = (1.0, 300.0)  # [lambda] first and longest, after throttles, 5xx errors
+LAMBDA_EVENT_BACKLOG: Final = 10_000  # [platform] events of one function that wait or are in process
+LAMBDA_EVENT_BACKLOG_BYTES: Final = 1024 * MIB  # [platform] on disk, of all functions
+LAMBDA_EVENT_CONCURRENCY: Final = 10  # [platform] events of one function at a time, if nothing is throttled
+LAMBDA_INVOKE_ASYNC_BYTES: Final = 256 * 1024  # [model] the deprecated InvokeAsync
+LAMBDA_CLIENT_CONTEXT_BYTES: Final = 3583  # [model] X-Amz-Client-Context, in base64
+LAMBDA_SNS_RECORD_BYTES: Final = 256 * 1024  # [lambda] larger records go to SNS without payloads
+LAMBDA_DEAD_LETTER_MESSAGE_BYTES: Final = 1024  # [lambda] ErrorMessage of a dead-lettered event
 LAMBDA_LOG_TAIL_BYTES: Final = 4096  # [lambda] X-Amz-Log-Result
 LAMBDA_IDLE_SECONDS: Final = 600.0  # observed: an idle environment is kept some 5 to 15 minutes
+LAMBDA_UPDATE_SECONDS: Final = 5.0  # observed: Pending, or an update InProgress, of a function of an image
+LAMBDA_NAME_CHARACTERS: Final = 64  # [lambda] a function's name; 140 with its ARN
+LAMBDA_FUNCTION_PATTERN: Final = (  # [model] NamespacedFunctionName, without a qualifier
+    r"(arn:aws[a-zA-Z-]*:lambda:[a-z0-9-]+:\d{12}:function:|\d{12}:function:)?[a-zA-Z0-9-_]{1,64}"
+)
+LAMBDA_QUALIFIER_PATTERN: Final = r"\$LATEST|[a-zA-Z0-9-_]{1,128}"  # [model] Qualifier of Invoke
+LAMBDA_PAGE_ITEMS: Final = 50  # [lambda] of one answer of a List operation
+LAMBDA_POLICY_BYTES: Final = 20_480  # [lambda] a resource policy
+LAMBDA_ACCOUNT_CODE_BYTES: Final = 75 * 1024 * MIB  # [lambda] of all .zip functions and layers
+LAMBDA_ZIP_BYTES: Final = 50 * MIB  # [lambda] a .zip archive
+LAMBDA_UNZIPPED_BYTES: Final = 250 * MIB  # [lambda] a .zip archive and its layers, unpacked
 
 # --- Catalog
 SSM_STANDARD_PARAMETER_BYTES: Final = 4096  # [ssm] standard tier
@@ -141,3 +165,4 @@ DEFAULT_MAX_FRAMES: Final = 300  # [platform]
 MAX_OBJECTS_RANGE: Final = (1, 100)  # [platform] objects of one frame
 MAX_PICTURE_BYTES: Final = 256 * MIB  # [platform] a file; 50 million pixels fit in, and readers hold it whole
 MAX_PICTURE_PIXELS: Final = 50_000_000  # [platform] a picture that unpacks to more is refused (150 MB as RGB)
+ANNOTATED_PICTURE_BYTES: Final = 4 * MIB  # [platform] a JPEG; as base64 it fits an answer of Lambda's

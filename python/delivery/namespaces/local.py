@@ -42,7 +42,7 @@ def restart(_: Context) -> None:
 
 @command(help={"as-json": "everything it says, as JSON"})
 def status(_: Context, as_json: bool = False) -> None:
-    """Show the local cloud's endpoints: variants, instances, containers, restarts."""
+    """Show the local cloud's endpoints and functions: variants, instances, containers, environments."""
     found = local.status(Project.here())
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
@@ -56,12 +56,13 @@ def status(_: Context, as_json: bool = False) -> None:
     help={
         "endpoint": "an endpoint's name, as AWS knows it (default: the local cloud's own log)",
         "container": "only this container's lines (a container hostname)",
+        "function": "a function's name, as AWS knows it, in place of an endpoint",
         "lines": "how many lines from the end",
     }
 )
-def logs(_: Context, endpoint: str = "", container: str = "", lines: int = 100) -> None:
-    """Show the last lines that an endpoint's containers, or the local cloud itself, have logged."""
-    for line in local.logs(Project.here(), endpoint or None, container or None, lines):
+def logs(_: Context, endpoint: str = "", container: str = "", function: str = "", lines: int = 100) -> None:
+    """Show the last lines that an endpoint's containers, a function, or the local cloud have logged."""
+    for line in local.logs(Project.here(), endpoint or None, container or None, lines, function or None):
         print(line)
 
 

@@ -121,7 +121,7 @@ class ExecutionService(Protocol):
         """Function → its reserved concurrency."""
 
     def set_provisioned(self, version: FunctionVersion, qualifier: str, count: int) -> None:
-        """Keeps ``count`` initialised environments of the version for the qualifier (an alias or the version);
+        """Keeps ``count`` initialised environments of the version for the qualifier, an alias or the version;
         0 lets them go. Returns at once; see :meth:`provisioned`. A failed init ends in FAILED."""
 
     def provisioned(self, function_name: str, qualifier: str) -> ProvisionedState | None:

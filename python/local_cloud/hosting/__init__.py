@@ -12,6 +12,7 @@ from local_cloud.hosting.errors import (
     InvocationTimedOut,
     ModelError,
     NotReady,
+    Throttled,
     UnknownTarget,
 )
 from local_cloud.hosting.fleet import Fleet, Hosting
@@ -26,6 +27,8 @@ from local_cloud.hosting.specs import (
     InstanceState,
     InvokeRequest,
     InvokeResponse,
+    ServerlessSpec,
+    ServerlessState,
     VariantSpec,
     VariantState,
 )
@@ -50,6 +53,9 @@ __all__ = [
     "InvokeResponse",
     "ModelError",
     "NotReady",
+    "ServerlessSpec",
+    "ServerlessState",
+    "Throttled",
     "UnknownTarget",
     "VariantSpec",
     "VariantState",

@@ -57,10 +57,20 @@ class ContainerParts:
 
 
 class Container:
-    """Runs until it is stopped: a crash is followed by a restart, with a growing pause."""
+    """Runs until it is stopped: a crash is followed by a restart, with a growing pause.
+
+    ``disposable``: it lives once. When its process ends it is Stopped, and after its first 200 it is not
+    pinged any more, as nothing runs in a serverless container between requests.
+    """
 
     def __init__(
-        self, parts: ContainerParts, runner: Runner, proxy: Proxy, settings: HostingSettings
+        self,
+        parts: ContainerParts,
+        runner: Runner,
+        proxy: Proxy,
+        settings: HostingSettings,
+        *,
+        disposable: bool = False,
     ) -> None:
         self.name = parts.name
         self.label = parts.label
@@ -78,6 +88,7 @@ class Container:
         self._runner = runner
         self._proxy = proxy
         self._settings = settings
+        self._disposable = disposable
         self._ports: PortBlock | None = None
         self._process: RunningContainer | None = None
         self._started_at: datetime | None = None
@@ -165,6 +176,11 @@ class Container:
             self.status = ContainerStatus.STOPPED  # a ping that was under way may have said otherwise
         await self._end_process(self._settings.stop_grace_s if grace_s is None else grace_s)
 
+    def kill(self) -> None:
+        """SIGKILL to all its processes, now; what follows is as when it ends by itself."""
+        if self._process is not None:
+            self._process.kill()
+
     async def _supervise(self, ready: asyncio.Future[None]) -> None:
         back_off = FIRST_BACK_OFF_S
         clock = asyncio.get_running_loop().time
@@ -172,8 +188,12 @@ class Container:
             while True:
                 began = clock()
                 reason = await self._run_once(lambda: _resolve(ready))
-                if not self._ever_healthy and self.restarts + 1 >= STARTS_BEFORE_GIVING_UP:
+                starts = 1 if self._disposable else STARTS_BEFORE_GIVING_UP
+                if not self._ever_healthy and self.restarts + 1 >= starts:
                     raise ContainerFailed(f"{reason} before it answered /ping with 200{self._last_words()}")
+                if self._disposable:
+                    self.status = ContainerStatus.STOPPED
+                    return
                 if clock() - began >= self._settings.clock.scaled(min(STABLE_S, STABLE_PAUSES * back_off)):
                     back_off = FIRST_BACK_OFF_S
                 self.status = ContainerStatus.RESTARTING
@@ -214,7 +234,7 @@ class Container:
             health.cancel()
             ended.cancel()
             await asyncio.wait({health, ended})
-        if self.status is not ContainerStatus.STOPPED:
+        if self.status is not ContainerStatus.STOPPED and not self._disposable:
             self.status = ContainerStatus.RESTARTING
         self._process = None
         self._release_ports()
@@ -267,6 +287,8 @@ class Container:
         self._ever_healthy = True
         self.status = ContainerStatus.HEALTHY
         on_healthy()
+        if self._disposable:
+            await asyncio.Event().wait()  # until its process ends, or it is stopped
         failed, failing_since = 0, 0.0
         interval = max(MIN_HEALTH_INTERVAL_S, settings.clock.scaled(settings.health_interval_s))
         while True:

@@ -10,7 +10,8 @@
         │   ├── InvocationTimedOut                               (the container did not answer in time)
         │   └── ContainerDied                                    (the container ended with the request inside)
         ├── ContainerUnavailable→ ServiceUnavailable 503         (no container could take the request)
-        └── NotReady            → ModelNotReadyException 429     (the containers are still starting)
+        ├── NotReady            → ModelNotReadyException 429     (the containers are still starting)
+        └── Throttled           → ThrottlingException 400        (over a serverless MaxConcurrency)
 
 None of them knows AWS's wire forms: the runtime API maps them.
 """
@@ -84,3 +85,7 @@ class ContainerUnavailable(InvocationError):
 
 class NotReady(InvocationError):
     """The fleet has not finished starting (429)."""
+
+
+class Throttled(InvocationError):
+    """A serverless variant has as many requests inside as its MaxConcurrency allows (400)."""

@@ -22,11 +22,13 @@ from local_cloud.hosting.errors import (
 from local_cloud.hosting.images import ImageResolver
 from local_cloud.hosting.instance import SETTLE_S, Instance
 from local_cloud.hosting.invocation import Invocation, NothingSent
+from local_cloud.hosting.memory_guard import MemoryGuard
 from local_cloud.hosting.model_data import ModelDataCache
 from local_cloud.hosting.place import InstancePlace
-from local_cloud.hosting.process_runner import ProcessRunner
+from local_cloud.hosting.process_runner import ProcessRunner, platform_environment
 from local_cloud.hosting.proxy import Proxy
 from local_cloud.hosting.runner import Runner
+from local_cloud.hosting.serverless import ServerlessFleet
 from local_cloud.hosting.specs import (
     HostingSettings,
     InvokeRequest,
@@ -34,6 +36,7 @@ from local_cloud.hosting.specs import (
     VariantSpec,
     VariantState,
 )
+from local_cloud.hosting.start_queue import StartQueue
 from local_cloud.hosting.telemetry.logs import LogShipper
 from local_cloud.hosting.telemetry.metrics import MetricHub
 from local_cloud.hosting.telemetry.sampler import Sampled, UsageSampler
@@ -98,6 +101,12 @@ class Fleet:
             chosen.weight = weight
         if instance_count is not None:
             await chosen.set_instance_count(instance_count)
+
+    async def set_concurrency(
+        self, variant: str, *, max_concurrency: int | None, provisioned: int | None
+    ) -> None:
+        """Nothing here is serverless. Raises UnknownTarget, DeploymentFailed."""
+        raise DeploymentFailed(f"Variant {self._variant(variant).spec.name} is not serverless.")
 
     def describe(self) -> list[VariantState]:
         return [variant.state() for variant in self._variants.values()]
@@ -236,21 +245,29 @@ class Hosting:
         self._platform = Platform(
             settings=settings,
             aws=aws,
-            runner=runner or ProcessRunner(_platform_environment(settings)),
+            runner=runner or ProcessRunner(platform_environment(settings.region, settings.aws_url)),
             proxy=Proxy(),
             images=ImageResolver(aws, settings.images_dir, settings.account),
             models=ModelDataCache(settings.instances_dir / "models", aws),
             logs=LogShipper(aws, settings.clock),
             metrics=MetricHub(aws, settings.clock),
+            memory=MemoryGuard(aws),
+            starts=StartQueue(),
         )
         self._closed = False
-        self._fleets: set[Fleet] = set()
+        self._fleets: set[Fleet | ServerlessFleet] = set()
         self._usage = UsageSampler(
             aws, settings.clock, lambda: [sampled for fleet in self._fleets for sampled in fleet.sampled()]
         )
 
-    def fleet(self, endpoint_name: str, variants: Sequence[VariantSpec]) -> Fleet:
-        """A new fleet, not yet started."""
+    def fleet(self, endpoint_name: str, variants: Sequence[VariantSpec]) -> Fleet | ServerlessFleet:
+        """A new fleet, not yet started. A serverless variant is its endpoint's only one."""
+        if variants[0].serverless is not None:
+            serverless = ServerlessFleet(
+                endpoint_name, variants[0], self._platform, on_stopped=self._fleets.discard
+            )
+            self._fleets.add(serverless)
+            return serverless
         fleet = Fleet(
             endpoint_name,
             variants,
@@ -268,6 +285,7 @@ class Hosting:
         self._closed = True
         await self._usage.close()
         await asyncio.gather(*(fleet.stop(drain_s=0) for fleet in list(self._fleets)), return_exceptions=True)
+        await self._platform.memory.close()
         await self._platform.logs.close()
         await self._platform.metrics.close()
         await self._platform.proxy.close()
@@ -299,18 +317,3 @@ async def _all_or_joined(coroutines: Sequence[Coroutine[Any, Any, None]]) -> Non
     for error in results:
         if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
             raise error
-
-
-def _platform_environment(settings: HostingSettings) -> dict[str, str]:
-    """What the platform gives every container.
-
-    The endpoint and the dummy credentials stand for the execution role: a handler that calls AWS stays inside
-    the local cloud.
-    """
-    return {
-        "AWS_REGION": settings.region,
-        "AWS_DEFAULT_REGION": settings.region,
-        "AWS_ENDPOINT_URL": settings.aws_url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }

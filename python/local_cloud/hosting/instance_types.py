@@ -36,5 +36,9 @@ def vcpus(instance_type: str) -> int:
 
 def usable_threads(instance_type: str) -> int:
     """The instance type's vCPUs, at most what this process may use of this machine."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(vcpus(instance_type), available))
+    return max(1, min(vcpus(instance_type), available_cpus()))
+
+
+def available_cpus() -> int:
+    """CPUs of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,16 +12,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from local_cloud.hosting import launch as launch_script
+from local_cloud.hosting.output import OutputReader
 from local_cloud.hosting.reaper import Reaper
 from local_cloud.hosting.runner import Exit, Launch, LaunchFailed, LogSink, RunningContainer
-
-MAX_LINE_BYTES: Final = 64 * 1024
-"""A longer line is cut: CloudWatch Logs takes events of at most 256 KiB, and memory is bounded."""
+from local_cloud.image_store import ProcessImage
 
 _OUTPUT_DRAIN_S = 1.0
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -41,7 +39,19 @@ class ProcessRunner:
     async def start(self, launch: Launch, log: LogSink) -> RunningContainer:
         launch.working_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         (launch.working_dir / "tmp").mkdir(exist_ok=True)
-        program, *arguments = container_command(launch)
+        return await self.run(
+            container_command(launch),
+            environment=container_environment(launch, self._platform_environment),
+            directory=launch.working_dir,
+            log=log,
+        )
+
+    async def run(
+        self, command: Sequence[str], *, environment: Mapping[str, str], directory: Path, log: LogSink
+    ) -> ContainerProcess:
+        """Start a command (an absolute program and its arguments) in ``directory`` with this environment and
+        no other variable. Raises LaunchFailed."""
+        program, *arguments = command
         # A pipe of our own: asyncio's would keep ``wait`` from returning for as long as any child of the
         # container's, perhaps left behind by a crash, holds its other end.
         read_end, write_end = os.pipe()
@@ -57,8 +67,8 @@ class ProcessRunner:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,  # one stream, so that the order of lines is kept
-                cwd=launch.working_dir,
-                env=container_environment(launch, self._platform_environment),
+                cwd=directory,
+                env=dict(environment),
                 start_new_session=True,
             )
         except BaseException as error:
@@ -69,22 +79,20 @@ class ProcessRunner:
         finally:
             os.close(write_end)
         self._reaper.register(process.pid)
-        return _Process(process, read_end, log, self._reaper)
+        return ContainerProcess(process, OutputReader(read_end, log), self._reaper)
 
     async def close(self) -> None:
         await asyncio.to_thread(self._reaper.close)
 
 
-class _Process:
-    """A started process with its group, its output reader and its end."""
+class ContainerProcess:
+    """A started process with its group, its output reader and its end: a RunningContainer."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, output: int, log: LogSink, reaper: Reaper
-    ) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: OutputReader, reaper: Reaper) -> None:
         self._process = process
+        self._output = output
         self._reaper = reaper
-        reader = asyncio.create_task(_copy_lines(output, log), name=f"output of {process.pid}")
-        self._end = asyncio.create_task(self._watch(reader), name=f"end of {process.pid}")
+        self._end = asyncio.create_task(self._watch(), name=f"end of {process.pid}")
 
     @property
     def pid(self) -> int:
@@ -101,14 +109,17 @@ class _Process:
         if self._process.returncode is None:
             self._signal_group(signal.SIGKILL)
 
-    async def _watch(self, reader: asyncio.Task[None]) -> Exit:
+    def drain(self) -> None:
+        """Have every line in the log that the process has written until now."""
+        self._output.drain()
+
+    async def _watch(self) -> Exit:
         code = await self._process.wait()
         # Children that the container left behind end with it; they would hold its port and its output open.
         self._signal_group(signal.SIGKILL)
         self._reaper.forget(self.pid)
         # The last lines say why it ended: have them before anyone learns that it did.
-        await asyncio.wait({reader}, timeout=_OUTPUT_DRAIN_S)
-        reader.cancel()
+        await self._output.wait_end(_OUTPUT_DRAIN_S)
         return Exit(code)
 
     def _signal_group(self, number: signal.Signals) -> None:
@@ -116,13 +127,32 @@ class _Process:
             os.killpg(self.pid, number)
 
 
+def platform_environment(region: str, aws_url: str) -> dict[str, str]:
+    """What the platform gives every container.
+
+    The endpoint and the dummy credentials stand for the execution role: a handler that calls AWS stays inside
+    the local cloud.
+    """
+    return {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+
 def container_command(launch: Launch) -> list[str]:
     """The image's entry point and command as absolute program and arguments. Raises LaunchFailed."""
-    command = [*launch.image.entrypoint, *launch.image.cmd]
+    return image_command(launch.image, [*launch.image.entrypoint, *launch.image.cmd])
+
+
+def image_command(image: ProcessImage, command: Sequence[str]) -> list[str]:
+    """A command of an image as absolute program and arguments. Raises LaunchFailed."""
     name = command[0]
-    beside = launch.image.python.parent
+    beside = image.python.parent
     if name in ("python", "python3"):
-        program = launch.image.python
+        program = image.python
     elif Path(name).is_absolute():
         program = Path(name)
     else:
@@ -136,27 +166,14 @@ def container_command(launch: Launch) -> list[str]:
 def container_environment(launch: Launch, platform_environment: Mapping[str, str]) -> dict[str, str]:
     """Only what a container would have: the image's variables, the platform's, the model's own, and the paths
     and ports of this container, which none of the others may change."""
-    bundle = launch.image.app_dir.parent
-    temporary = str(launch.working_dir / "tmp")
-    merged = {
-        "LANG": "C.UTF-8",
-        "HOME": str(launch.working_dir),
-        "TMPDIR": temporary,
-        "PYTHONUNBUFFERED": "1",
-        **launch.image.env,
-        **platform_environment,
-        "SERVING_THREADS": str(launch.threads),
-        **launch.environment,
-    }
-    paths = [path for path in launch.image.env.get("PYTHONPATH", "").split(":") if path]
-    own = launch.environment.get("PYTHONPATH")
-    # Where the interpreter itself was built against a shared library, it does not start without this.
-    loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return {
-        **loader,
-        **merged,
-        "PATH": f"{launch.image.python.parent}:{_SYSTEM_PATH}",
-        "PYTHONPATH": ":".join([*(str(bundle / path) for path in paths), *([own] if own else [])]),
+        **image_environment(
+            launch.image,
+            home=launch.working_dir,
+            temporary=launch.working_dir / "tmp",
+            platform={**platform_environment, "SERVING_THREADS": str(launch.threads)},
+            own=launch.environment,
+        ),
         "SAGEMAKER_BIND_TO_PORT": str(launch.port),
         "SAGEMAKER_SAFE_PORT_RANGE": f"{launch.safe_ports[0]}-{launch.safe_ports[1]}",
         "SERVING_HOST": "127.0.0.1",
@@ -165,26 +182,33 @@ def container_environment(launch: Launch, platform_environment: Mapping[str, str
     }
 
 
-async def _copy_lines(descriptor: int, log: LogSink) -> None:
-    """Read the container's output as fast as it comes, so that it never waits on a full pipe."""
-    stream = asyncio.StreamReader(limit=MAX_LINE_BYTES)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", buffering=0)
-    )
-    rest = b""
-    try:
-        while chunk := await stream.read(MAX_LINE_BYTES):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                _write_line(log, line)
-            while len(rest) > MAX_LINE_BYTES:
-                _write_line(log, rest[:MAX_LINE_BYTES])
-                rest = rest[MAX_LINE_BYTES:]
-    finally:
-        if rest:
-            _write_line(log, rest)
-        transport.close()
-
-
-def _write_line(log: LogSink, line: bytes) -> None:
-    log.write(line.rstrip(b"\r").decode("utf-8", errors="replace"))
+def image_environment(
+    image: ProcessImage,
+    *,
+    home: Path,
+    temporary: Path,
+    platform: Mapping[str, str],
+    own: Mapping[str, str],
+) -> dict[str, str]:
+    """The variables of any container of an image: the image's, the platform's, those that whoever deployed it
+    gave (``own``), and the paths, which none of the others may change."""
+    bundle = image.app_dir.parent
+    merged = {
+        "LANG": "C.UTF-8",
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "PYTHONUNBUFFERED": "1",
+        **image.env,
+        **platform,
+        **own,
+    }
+    paths = [path for path in image.env.get("PYTHONPATH", "").split(":") if path]
+    own_path = own.get("PYTHONPATH")
+    # Where the interpreter itself was built against a shared library, it does not start without this.
+    loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return {
+        **loader,
+        **merged,
+        "PATH": f"{image.python.parent}:{_SYSTEM_PATH}",
+        "PYTHONPATH": ":".join([*(str(bundle / path) for path in paths), *([own_path] if own_path else [])]),
+    }

@@ -64,6 +64,27 @@ def ping_failed(variant: str, details: Mapping[str, str]) -> str:
     )
 
 
+def not_up_in_time(seconds: float, detail: str) -> str:
+    """A serverless endpoint that is too slow (seen in sagemaker-huggingface-inference-toolkit's issues)."""
+    return _with_detail(
+        f"Unable to successfully stand up your model within the allotted {seconds:g} second timeout. Please "
+        "ensure that downloading your model artifacts, starting your model container and passing the ping "
+        f"health checks can be completed within {seconds:g} seconds.",
+        detail,
+    )
+
+
+def no_response(endpoint: str, detail: str) -> str:
+    """The original message of a ModelError for a container that ran out of memory (seen in
+    amazon-sagemaker-examples #2815; "an instance type" is AWS's word there)."""
+    return _with_detail(
+        f"Amazon SageMaker could not get a response from the {endpoint} endpoint. This can occur when CPU or "
+        "memory utilization is high. To check your utilization, see Amazon CloudWatch. To fix this problem, "
+        "use an instance type with more CPU capacity or memory.",
+        detail,
+    )
+
+
 def joined(reasons: Sequence[str]) -> str:
     """One FailureReason out of several, cut to what AWS allows."""
     text = " ".join(dict.fromkeys(reasons))

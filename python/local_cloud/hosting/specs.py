@@ -42,6 +42,10 @@ class HostingSettings:
     """How long pings may fail before the container is ended and started anew: longer than any real-time
     invocation, so that a busy container is not shot while it works. Never scaled: its work is not either."""
     stop_grace_s: float = limits.SIGTERM_GRACE_SECONDS
+    serverless_idle_s: float = limits.SERVERLESS_IDLE_SECONDS
+    """How long a serverless container without requests is kept; the clock scales it."""
+    serverless_startup_s: float = limits.SERVERLESS_STARTUP_SECONDS
+    """A serverless container's download and first ping, and the wait for one. Never scaled."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,22 @@ class ContainerSpec:
 
 
 @dataclass(frozen=True)
+class ServerlessSpec:
+    """Containers on demand, one a concurrent request. ``memory_mb``: of one container (1 MB is 2**20 bytes).
+    ``provisioned``: containers that are always warm, 0 for none; at most ``max_concurrency``.
+    """
+
+    memory_mb: int
+    max_concurrency: int
+    provisioned: int = 0
+
+
+@dataclass(frozen=True)
 class VariantSpec:
     """One production variant with the model it serves.
 
     ``Serial`` is AWS's default and serves a single container too; ``Direct`` demands a target each time.
+    A ``serverless`` variant has no instances: no type (empty), no count (0).
     """
 
     name: str
@@ -70,6 +86,7 @@ class VariantSpec:
     weight: float
     startup_timeout_s: float = limits.STARTUP_TIMEOUT_SECONDS
     download_timeout_s: float = 3600.0
+    serverless: ServerlessSpec | None = None
 
 
 class ContainerStatus(StrEnum):
@@ -111,6 +128,23 @@ class InstanceState:
 
 
 @dataclass(frozen=True)
+class ServerlessState:
+    """The pool of a serverless variant. ``desired`` differs from ``current`` while it is being changed.
+
+    ``in_flight``: requests that count against MaxConcurrency; ``waiting`` of them have no container yet.
+    ``starting``: containers on their way, or in the queue for it. ``containers``: those that are warm, each
+    with the request inside it, if there is one.
+    """
+
+    current: ServerlessSpec
+    desired: ServerlessSpec
+    in_flight: int
+    waiting: int
+    starting: int
+    containers: tuple[InstanceState, ...]
+
+
+@dataclass(frozen=True)
 class DeployedImage:
     """``resolved``: the image with its digest, as DescribeEndpoint shows it."""
 
@@ -121,7 +155,10 @@ class DeployedImage:
 
 @dataclass(frozen=True)
 class VariantState:
-    """What DescribeEndpoint's ProductionVariants entry is made of, and more for ``/_local/status``."""
+    """What DescribeEndpoint's ProductionVariants entry is made of, and more for ``/_local/status``.
+
+    A serverless variant has ``serverless``, and no instances.
+    """
 
     name: str
     current_weight: float
@@ -130,6 +167,7 @@ class VariantState:
     desired_instance_count: int
     deployed_images: tuple[DeployedImage, ...]
     instances: tuple[InstanceState, ...]
+    serverless: ServerlessState | None = None
 
 
 class BodySource(Protocol):
@@ -227,6 +265,12 @@ class HostedFleet(Protocol):
 
     async def set_capacity(self, variant: str, *, instance_count: int | None, weight: float | None) -> None:
         """Change one variant's count and weight. Raises DeploymentFailed, UnknownTarget."""
+
+    async def set_concurrency(
+        self, variant: str, *, max_concurrency: int | None, provisioned: int | None
+    ) -> None:
+        """Change a serverless variant's concurrency; what is provisioned anew is warm when this returns.
+        Raises DeploymentFailed (nothing is changed then), UnknownTarget."""
 
     def describe(self) -> Sequence[VariantState]:
         """The state of every variant now."""

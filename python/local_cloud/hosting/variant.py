@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from local_cloud.hosting import reasons
 from local_cloud.hosting.archive import remove_tree
+from local_cloud.hosting.assets import Assets
 from local_cloud.hosting.aws import Aws
 from local_cloud.hosting.container import Container, ContainerParts
 from local_cloud.hosting.errors import DeploymentFailed
-from local_cloud.hosting.images import ImageResolver, ImageUnavailable, ResolvedImage
+from local_cloud.hosting.images import ImageResolver
 from local_cloud.hosting.instance import Instance, InstanceFailed, new_instance_id
 from local_cloud.hosting.instance_types import usable_threads
-from local_cloud.hosting.model_data import ModelData, ModelDataCache, ModelDataFailed
+from local_cloud.hosting.memory_guard import MemoryGuard
+from local_cloud.hosting.model_data import ModelDataCache
 from local_cloud.hosting.proxy import Proxy
 from local_cloud.hosting.runner import Runner
-from local_cloud.hosting.specs import ContainerSpec, DeployedImage, HostingSettings, VariantSpec, VariantState
+from local_cloud.hosting.specs import ContainerSpec, HostingSettings, VariantSpec, VariantState
+from local_cloud.hosting.start_queue import StartQueue
 from local_cloud.hosting.telemetry.invocations import VariantMetrics
 from local_cloud.hosting.telemetry.logs import LogShipper, LogStream
 from local_cloud.hosting.telemetry.metrics import MetricHub
 from serving_contracts import limits
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,8 @@ class Platform:
     models: ModelDataCache
     logs: LogShipper
     metrics: MetricHub
-
-
-@dataclass
-class _Assets:
-    """The images and models of a variant, one entry a container."""
-
-    images: list[ResolvedImage] = field(default_factory=list)
-    models: list[ModelData] = field(default_factory=list)
+    memory: MemoryGuard
+    starts: StartQueue
 
 
 class Variant:
@@ -67,7 +62,7 @@ class Variant:
         self._endpoint_name = endpoint_name
         self._platform = platform
         self._desired_count = spec.instance_count
-        self._assets = _Assets()
+        self._assets = Assets()
         self._changing = asyncio.Lock()
         self._stopped = False
         self._turn = 0
@@ -76,32 +71,7 @@ class Variant:
 
     async def prepare(self) -> None:
         """Find the images and fetch the models; ``stop`` releases them. Raises DeploymentFailed."""
-        containers = self.spec.containers
-        resolved = await _gather(self._platform.images.resolve(container.image) for container in containers)
-        missing = [str(error) for error in resolved if isinstance(error, ImageUnavailable)]
-        if missing:
-            raise DeploymentFailed(
-                reasons.joined([reasons.images_missing(self.spec.name, "; ".join(missing))])
-            )
-        self._assets.images = [_checked(result) for result in resolved]
-        if len(containers) > 1:
-            unlabelled = [image for image in self._assets.images if not _accepts_port(image)]
-            if unlabelled:
-                raise DeploymentFailed(
-                    reasons.joined(
-                        [reasons.label_missing(i.specified, limits.BIND_TO_PORT_LABEL) for i in unlabelled]
-                    )
-                )
-        fetched = await _gather(
-            self._platform.models.acquire(container.model_data_url, label, self.spec.download_timeout_s)
-            for container, label in zip(containers, self.labels, strict=True)
-        )
-        self._assets.models = [result for result in fetched if isinstance(result, ModelData)]
-        failed = [str(error) for error in fetched if isinstance(error, ModelDataFailed)]
-        if failed:
-            raise DeploymentFailed(reasons.joined(failed))
-        for result in fetched:
-            _checked(result)
+        await self._assets.prepare(self.spec, self.labels, self._platform.images, self._platform.models)
 
     async def start(self) -> None:
         """Bring the wanted number of instances up. Raises DeploymentFailed."""
@@ -134,9 +104,7 @@ class Variant:
             task.cancel()
         async with self._changing:
             await self._retire(list(self.instances), drain_s)
-            for model in self._assets.models:
-                model.release()
-            self._assets.models = []
+            self._assets.release()
             streams, self._streams = self._streams, []
         await self._platform.logs.forget(streams)
 
@@ -171,10 +139,7 @@ class Variant:
             desired_weight=self.weight,
             current_instance_count=len(self.instances),
             desired_instance_count=self._desired_count,
-            deployed_images=tuple(
-                DeployedImage(image.specified, image.resolved, image.resolution_time)
-                for image in self._assets.images
-            ),
+            deployed_images=self._assets.deployed(),
             instances=tuple(instance.state() for instance in self.instances),
         )
 
@@ -272,18 +237,3 @@ def container_label(containers: Sequence[ContainerSpec], index: int) -> str:
 
 def log_group(endpoint_name: str) -> str:
     return f"/aws/sagemaker/Endpoints/{endpoint_name}"
-
-
-def _accepts_port(image: ResolvedImage) -> bool:
-    return image.image.labels.get(limits.BIND_TO_PORT_LABEL, "").lower() == "true"
-
-
-async def _gather(awaitables: Iterable[Awaitable[_T]]) -> list[_T | BaseException]:
-    """Every result or error, so that a reason can name all that failed."""
-    return await asyncio.gather(*awaitables, return_exceptions=True)
-
-
-def _checked(result: _T | BaseException) -> _T:
-    if isinstance(result, BaseException):
-        raise result
-    return result

@@ -16,6 +16,7 @@ from local_cloud.sagemaker.errors import serialization_exception, unknown_operat
 from local_cloud.sagemaker.listing import page_of
 from local_cloud.sagemaker.resources import Arns, Collection, Resource, Tags
 from local_cloud.sagemaker.rules import check_endpoint_config, check_model
+from local_cloud.sagemaker.serverless_rules import check_serverless_model
 from local_cloud.sagemaker.validation import check_request, service_model
 
 Request = Mapping[str, Any]
@@ -120,7 +121,9 @@ class ControlPlane:
         check_endpoint_config(request)
         for variant in [*request["ProductionVariants"], *(request.get("ShadowProductionVariants") or [])]:
             if variant.get("ModelName") is not None:
-                self.models.get(variant["ModelName"])
+                model = self.models.get(variant["ModelName"])
+                if variant.get("ServerlessConfig") is not None:
+                    check_serverless_model(model.request, variant["VariantName"])
         return {"EndpointConfigArn": self._add(self.configs, request["EndpointConfigName"], request).arn}
 
     def _describe_endpoint_config(self, request: Request) -> Answer:

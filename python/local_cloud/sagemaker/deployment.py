@@ -6,11 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from local_cloud.hosting.specs import ContainerSpec, VariantSpec, VariantState
+from local_cloud.hosting.specs import ContainerSpec, ServerlessSpec, VariantSpec, VariantState
 from local_cloud.sagemaker.errors import AwsError, too_many_instances, validation_exception
 from local_cloud.sagemaker.resources import Collection, Resource
 from local_cloud.sagemaker.rules import containers_of, mode_of
-from serving_contracts.limits import DOWNLOAD_TIMEOUT_RANGE_SECONDS, STARTUP_TIMEOUT_SECONDS
+from local_cloud.sagemaker.serverless_rules import check_serverless_model
+from serving_contracts.limits import (
+    DOWNLOAD_TIMEOUT_RANGE_SECONDS,
+    SERVERLESS_STARTUP_SECONDS,
+    STARTUP_TIMEOUT_SECONDS,
+)
 
 MOST_INSTANCES: Final = 20
 """Instances of one variant: a quota, as AWS has them, so that a slip of the finger does not exhaust the
@@ -36,14 +41,14 @@ def variant_specs(config: Resource, models: Collection) -> tuple[VariantSpec, ..
 
 
 def _variant_spec(config: Resource, variant: Mapping[str, Any], models: Collection) -> VariantSpec:
-    if variant.get("ServerlessConfig") is not None:
-        raise not_hosted(config, "serverless inference (ServerlessConfig)")
     if variant.get("ModelName") is None:
         raise not_hosted(config, "inference components (a production variant without ModelName)")
+    model = models.get(variant["ModelName"])
+    if variant.get("ServerlessConfig") is not None:
+        return _serverless_spec(config, variant, model)
     if variant.get("InstanceType") is None or variant.get("InitialInstanceCount") is None:
         raise not_hosted(config, "instance pools (a production variant without InstanceType)")
     check_instance_count(variant["InstanceType"], variant["InitialInstanceCount"])
-    model = models.get(variant["ModelName"])
     mode: Literal["Direct", "Serial"] = "Direct" if mode_of(model.request) == "Direct" else "Serial"
     startup = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT_SECONDS)
     download = variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_TIMEOUT_RANGE_SECONDS[1])
@@ -57,6 +62,28 @@ def _variant_spec(config: Resource, variant: Mapping[str, Any], models: Collecti
         weight=float(variant.get("InitialVariantWeight", 1.0)),
         startup_timeout_s=float(startup),
         download_timeout_s=float(download),
+    )
+
+
+def _serverless_spec(config: Resource, variant: Mapping[str, Any], model: Resource) -> VariantSpec:
+    # Again: it was checked when the configuration was made, but a model may have been made anew since.
+    check_serverless_model(model.request, str(variant["VariantName"]))
+    serverless = variant["ServerlessConfig"]
+    return VariantSpec(
+        name=variant["VariantName"],
+        model_name=model.name,
+        containers=tuple(_container_spec(model, container) for container in containers_of(model.request)),
+        mode="Serial",
+        instance_type="",
+        instance_count=0,
+        weight=float(variant.get("InitialVariantWeight", 1.0)),
+        startup_timeout_s=SERVERLESS_STARTUP_SECONDS,
+        download_timeout_s=SERVERLESS_STARTUP_SECONDS,
+        serverless=ServerlessSpec(
+            memory_mb=serverless["MemorySizeInMB"],
+            max_concurrency=serverless["MaxConcurrency"],
+            provisioned=serverless.get("ProvisionedConcurrency") or 0,
+        ),
     )
 
 
@@ -98,7 +125,7 @@ def with_retained_properties(
     keep_weight: bool,
 ) -> tuple[VariantSpec, ...]:
     """``specs`` with the desired counts and weights that variants of the same name have now
-    (RetainAllVariantProperties)."""
+    (RetainAllVariantProperties). A serverless variant's count is its concurrency."""
     retained: list[VariantSpec] = []
     for spec in specs:
         state = current.get(spec.name)
@@ -106,5 +133,14 @@ def with_retained_properties(
             count = state.desired_instance_count if keep_count else spec.instance_count
             weight = state.desired_weight if keep_weight else spec.weight
             spec = dataclasses.replace(spec, instance_count=count, weight=weight)
+            if keep_count and spec.serverless is not None and state.serverless is not None:
+                spec = _with_concurrency(spec, spec.serverless, state.serverless.desired)
         retained.append(spec)
     return tuple(retained)
+
+
+def _with_concurrency(spec: VariantSpec, wanted: ServerlessSpec, now: ServerlessSpec) -> VariantSpec:
+    kept = dataclasses.replace(
+        wanted, max_concurrency=now.max_concurrency, provisioned=min(now.provisioned, now.max_concurrency)
+    )
+    return dataclasses.replace(spec, serverless=kept)

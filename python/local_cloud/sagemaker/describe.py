@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from local_cloud.hosting.specs import VariantState
+from local_cloud.hosting.specs import ServerlessSpec, VariantState
 from local_cloud.sagemaker.endpoint import Deployment, Endpoint, EndpointStatus
 
 
@@ -79,8 +79,14 @@ def json_ready(value: Any) -> Any:
     return value
 
 
+def _serverless_config(spec: ServerlessSpec) -> dict[str, Any]:
+    """ProvisionedConcurrency is left out where there is none, as in the request."""
+    config = {"MemorySizeInMB": spec.memory_mb, "MaxConcurrency": spec.max_concurrency}
+    return config | ({"ProvisionedConcurrency": spec.provisioned} if spec.provisioned else {})
+
+
 def _variant_summary(state: VariantState) -> dict[str, Any]:
-    return {
+    summary = {
         "VariantName": state.name,
         "DeployedImages": [
             {
@@ -93,7 +99,12 @@ def _variant_summary(state: VariantState) -> dict[str, Any]:
         "CurrentWeight": state.current_weight,
         "DesiredWeight": state.desired_weight,
         "CurrentInstanceCount": state.current_instance_count,
-        "DesiredInstanceCount": state.desired_instance_count,
+    }
+    if state.serverless is None:
+        return summary | {"DesiredInstanceCount": state.desired_instance_count}
+    return summary | {
+        "CurrentServerlessConfig": _serverless_config(state.serverless.current),
+        "DesiredServerlessConfig": _serverless_config(state.serverless.desired),
     }
 
 
@@ -102,7 +113,8 @@ def _pending_summary(pending: Deployment) -> dict[str, Any]:
     started = pending.started.timestamp()
     variants = [
         _variant_summary(state)
-        | {"InstanceType": types[state.name], "VariantStatus": [{"Status": "Creating", "StartTime": started}]}
+        | ({"InstanceType": types[state.name]} if types[state.name] else {})
+        | {"VariantStatus": [{"Status": "Creating", "StartTime": started}]}
         for state in pending.fleet.describe()
     ]
     return {"EndpointConfigName": pending.config_name, "ProductionVariants": variants, "StartTime": started}

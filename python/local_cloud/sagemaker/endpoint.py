@@ -36,6 +36,10 @@ class Deployment:
     started: datetime
     asynchronous: AsyncConfig | None = None
 
+    @property
+    def is_serverless(self) -> bool:
+        return any(spec.serverless is not None for spec in self.specs)
+
 
 @dataclass(slots=True)
 class Endpoint:

@@ -29,6 +29,11 @@ from local_cloud.sagemaker.errors import (
 )
 from local_cloud.sagemaker.queues import async_config, refuse_change_of_kind
 from local_cloud.sagemaker.resources import Arns, Collection
+from local_cloud.sagemaker.serverless_rules import (
+    check_no_guardrails,
+    check_serverless_wish,
+    refuse_becoming_serverless,
+)
 from local_cloud.sagemaker.transitions import Transitions
 
 log = logging.getLogger(__name__)
@@ -96,6 +101,8 @@ class Endpoints:
         if name.lower() in self._by_name:
             raise already_exists("endpoint", self.arn(name))
         deployment = self._deployment(name, config_name)
+        if deployment.is_serverless:
+            check_no_guardrails(deployment_config)
         now = self._clock.now()
         endpoint = Endpoint(name, self.arn(name), deployment.config_name, EndpointStatus.CREATING, now, now)
         endpoint.last_deployment_config = deployment_config
@@ -126,6 +133,10 @@ class Endpoints:
         deployment = self._deployment(
             name, config_name, live if keep_count or keep_weight else None, keep_count, keep_weight
         )
+        if deployment.is_serverless:
+            if not live.is_serverless:
+                raise refuse_becoming_serverless(endpoint.arn)
+            check_no_guardrails(deployment_config)
         endpoint.pending = deployment
         endpoint.settle(EndpointStatus.UPDATING, self._clock.now())
         self._run(endpoint, self._transitions.replace(endpoint, live, deployment, deployment_config))
@@ -236,7 +247,8 @@ class Endpoints:
 def _check_wishes(endpoint: Endpoint, live: Deployment, desired: Sequence[Mapping[str, Any]]) -> None:
     """Raises AwsError if a DesiredWeightsAndCapacities cannot be had of the variants that there are."""
     types = {spec.name: spec.instance_type for spec in live.specs}
-    weights = {state.name: state.desired_weight for state in live.fleet.describe()}
+    states = {state.name: state for state in live.fleet.describe()}
+    weights = {name: state.desired_weight for name, state in states.items()}
     for wish in desired:
         name = wish["VariantName"]
         if name not in types:
@@ -244,11 +256,8 @@ def _check_wishes(endpoint: Endpoint, live: Deployment, desired: Sequence[Mappin
                 f'Could not find variant "{name}" in endpoint "{endpoint.arn}"; '
                 f"its variants: {', '.join(sorted(types))}."
             )
-        if wish.get("ServerlessUpdateConfig") is not None:
-            raise validation_exception(
-                f'ServerlessUpdateConfig was given for variant "{name}", which is not serverless.'
-            )
         count = wish.get("DesiredInstanceCount")
+        check_serverless_wish(wish, states[name].serverless)
         if count == 0 and live.config.get("AsyncInferenceConfig") is None:
             raise validation_exception(
                 f'DesiredInstanceCount of variant "{name}" must be at least 1: only variants of asynchronous '

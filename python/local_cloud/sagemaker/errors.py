@@ -84,6 +84,12 @@ def too_many_instances(instance_type: str, asked: int, limit: int) -> AwsError:
     )
 
 
+def throttled() -> AwsError:
+    """More requests at once than a serverless endpoint's MaxConcurrency: AWS answers ``{"message":null}``
+    (ml-commons #2429)."""
+    return AwsError("ThrottlingException", 400, "", {"message": None})
+
+
 def in_progress(arn: str) -> AwsError:
     """Update or delete of an endpoint that is still being created, updated or deleted."""
     return validation_exception(f'Cannot update in-progress endpoint "{arn}".')

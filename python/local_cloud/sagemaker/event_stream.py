@@ -34,13 +34,18 @@ def frame(headers: dict[str, str], payload: bytes) -> bytes:
 
 def payload_parts(data: bytes) -> Iterator[bytes]:
     """Model output as PayloadPart frames; none for empty output."""
-    headers = {
-        ":message-type": "event",
-        ":event-type": "PayloadPart",
-        ":content-type": "application/octet-stream",
-    }
+    return events("PayloadPart", data)
+
+
+def events(kind: str, data: bytes) -> Iterator[bytes]:
+    """Bytes as event frames of at most LARGEST_PART; none for none."""
     for start in range(0, len(data), LARGEST_PART):
-        yield frame(headers, data[start : start + LARGEST_PART])
+        yield event(kind, data[start : start + LARGEST_PART])
+
+
+def event(kind: str, payload: bytes, content_type: str = "application/octet-stream") -> bytes:
+    """One event frame."""
+    return frame({":message-type": "event", ":event-type": kind, ":content-type": content_type}, payload)
 
 
 def model_stream_error(message: str, error_code: str) -> bytes:

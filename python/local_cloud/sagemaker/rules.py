@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from local_cloud.sagemaker.errors import validation_exception
-from serving_contracts.limits import CONTAINERS_PER_MODEL, SERVERLESS_MEMORY_MB
+from local_cloud.sagemaker.serverless_rules import check_serverless_config, check_serverless_variant
+from serving_contracts.limits import CONTAINERS_PER_MODEL
 
 
 def containers_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -92,6 +93,8 @@ def check_endpoint_config(request: Mapping[str, Any]) -> None:
         _check_variant(variant)
     if request.get("AsyncInferenceConfig") is not None:
         _check_asynchronous(variants)
+    if any(variant.get("ServerlessConfig") is not None for variant in variants):
+        check_serverless_config(request, variants)
     if sum(variant.get("InitialVariantWeight", 1.0) for variant in request["ProductionVariants"]) <= 0:
         raise validation_exception(
             "At least one production variant must have an InitialVariantWeight greater than 0."
@@ -125,20 +128,4 @@ def _check_variant(variant: Mapping[str, Any]) -> None:
                     f"{member} is required for production variant {name}, or give it a ServerlessConfig."
                 )
         return
-    for member in ("InstanceType", "InitialInstanceCount"):
-        if variant.get(member) is not None:
-            raise validation_exception(
-                f"{member} cannot be given for production variant {name}, which has a ServerlessConfig."
-            )
-    memory = serverless["MemorySizeInMB"]
-    if memory not in SERVERLESS_MEMORY_MB:
-        allowed = ", ".join(map(str, SERVERLESS_MEMORY_MB))
-        raise validation_exception(
-            f"MemorySizeInMB {memory} of production variant {name} is not one of: {allowed}."
-        )
-    provisioned = serverless.get("ProvisionedConcurrency")
-    if provisioned is not None and provisioned > serverless["MaxConcurrency"]:
-        raise validation_exception(
-            f"ProvisionedConcurrency {provisioned} of production variant {name} is greater than its "
-            f"MaxConcurrency {serverless['MaxConcurrency']}."
-        )
+    check_serverless_variant(name, variant)

@@ -23,14 +23,15 @@ from local_cloud.hosting.errors import (
     InvocationTimedOut,
     ModelError,
     NotReady,
+    Throttled,
     UnknownTarget,
 )
 from local_cloud.hosting.specs import ByteStream, HostedFleet, InvokeRequest, InvokeResponse
 from local_cloud.sagemaker import async_runtime, event_stream, headers
 from local_cloud.sagemaker.endpoint import Endpoint, EndpointStatus
 from local_cloud.sagemaker.endpoints import Endpoints
-from local_cloud.sagemaker.errors import AwsError, restarting, validation_error
-from serving_contracts.limits import MIB, REALTIME_PAYLOAD_BYTES
+from local_cloud.sagemaker.errors import AwsError, restarting, throttled, validation_error
+from serving_contracts.limits import MIB, REALTIME_PAYLOAD_BYTES, SERVERLESS_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Runtime:
             submission = await async_runtime.read_submission(request, name)
             return await async_runtime.accept(self._queue(name), submission, request_id)
         parameters = _parameters(headers.operation_model(operation), name, request)
-        body = await _body(request)
+        body = await _body(request, self._payload_limit(name), request_id)
         fleet = self._fleet(name)
         invocation = InvokeRequest(
             body=body,
@@ -101,6 +102,11 @@ class Runtime:
         if endpoint.live is None:
             raise restarting()
         return endpoint.live.fleet
+
+    def _payload_limit(self, name: str) -> int:
+        endpoint = self._endpoints.find_exact(name)
+        serverless = endpoint is not None and endpoint.live is not None and endpoint.live.is_serverless
+        return SERVERLESS_PAYLOAD_BYTES if serverless else REALTIME_PAYLOAD_BYTES
 
     def _queue(self, name: str) -> AsyncEndpoint:
         endpoint = self._serving(name)
@@ -134,6 +140,8 @@ def as_aws_error(error: InvocationError) -> AwsError:
             "LogStreamArn": error.log_stream_arn,
         }
         return AwsError("ModelError", 424, error.message, extra)
+    if isinstance(error, Throttled):
+        return throttled()
     if isinstance(error, NotReady):
         return AwsError("ModelNotReadyException", 429, error.message)
     if isinstance(error, ContainerUnavailable):
@@ -164,24 +172,30 @@ def _check(operation: OperationModel, parameters: tuple[tuple[str, str], ...]) -
     headers.check(operation, dict(parameters))
 
 
-async def _body(request: web.BaseRequest) -> bytes:
+async def _body(request: web.BaseRequest, limit: int, request_id: str) -> bytes:
     """The whole body. Raises AwsError once it is known to be over AWS's limit, without keeping it."""
     declared = request.content_length
-    if declared is not None and declared > REALTIME_PAYLOAD_BYTES:
-        raise _too_large(declared)
+    if declared is not None and declared > limit:
+        raise _too_large(declared, limit, request_id)
     if not request.body_exists:
         return b""
     pieces: list[bytes] = []
     size = 0
     async for piece in request.content.iter_any():
         size += len(piece)
-        if size > REALTIME_PAYLOAD_BYTES:
-            raise _too_large(size)
+        if size > limit:
+            raise _too_large(size, limit, request_id)
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _too_large(size: int) -> AwsError:
+def _too_large(size: int, limit: int, request_id: str) -> AwsError:
+    if limit == SERVERLESS_PAYLOAD_BYTES:  # AWS's sentence: sagemaker-python-sdk #4271
+        return validation_error(
+            f"Request {request_id} has oversize body. It has {size} bytes or more, a serverless endpoint "
+            f"takes {limit // MIB} MB. Send several smaller requests.",
+            http_status=413,
+        )
     return validation_error(
         f"HTTP content length exceeded {REALTIME_PAYLOAD_BYTES} bytes: the request has {size} bytes or more, "
         f"a real-time invocation takes {REALTIME_PAYLOAD_BYTES // MIB} MB. Send several smaller requests.",
@@ -241,10 +255,14 @@ def _response_headers(answer: InvokeResponse, request_id: str) -> dict[str, str]
 
 def error_response(error: AwsError, request_id: str) -> web.Response:
     """An error of the runtime in REST-JSON: the code is a header, the members are the body."""
-    members = {"Message": error.message, **error.extra}
+    members = ({"Message": error.message} if error.message else {}) | dict(error.extra)
     fields = {
         "x-amzn-RequestId": request_id,
         "x-amzn-ErrorType": error.code,
         "Content-Type": "application/json",
     }
-    return web.Response(status=error.http_status, body=json.dumps(members).encode(), headers=fields)
+    return web.Response(status=error.http_status, body=_compact(members), headers=fields)
+
+
+def _compact(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, separators=(",", ":")).encode()

@@ -79,6 +79,12 @@ class Transitions:
                     instance_count=wish.get("DesiredInstanceCount"),
                     weight=wish.get("DesiredWeight"),
                 )
+                if (serverless := wish.get("ServerlessUpdateConfig")) is not None:
+                    await live.fleet.set_concurrency(
+                        wish["VariantName"],
+                        max_concurrency=serverless.get("MaxConcurrency"),
+                        provisioned=serverless.get("ProvisionedConcurrency"),
+                    )
         except Exception as error:
             reason = self._reason(endpoint, error)
             endpoint.settle(EndpointStatus.ROLLING_BACK, self._clock.now(), reason)
@@ -92,9 +98,14 @@ class Transitions:
     ) -> None:
         for state in changed:
             try:
-                await live.fleet.set_capacity(
-                    state.name, instance_count=state.desired_instance_count, weight=state.desired_weight
-                )
+                count = None if state.serverless is not None else state.desired_instance_count
+                await live.fleet.set_capacity(state.name, instance_count=count, weight=state.desired_weight)
+                if state.serverless is not None:
+                    await live.fleet.set_concurrency(
+                        state.name,
+                        max_concurrency=state.serverless.current.max_concurrency,
+                        provisioned=state.serverless.current.provisioned,
+                    )
             except Exception:
                 log.exception("variant %s of endpoint %s could not be rolled back", state.name, endpoint.name)
 

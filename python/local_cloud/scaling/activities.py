@@ -14,11 +14,10 @@ from enum import StrEnum
 from typing import Any, Final
 
 from local_cloud.clock import Clock
+from local_cloud.scaling.kinds import INSTANCES, CapacityKind
 
 MOST_ACTIVITIES: Final = 1_000
 """Activities that are kept of one account and region. Application Auto Scaling keeps six weeks of them."""
-
-DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
 
 
 class Status(StrEnum):
@@ -42,6 +41,7 @@ class NotScaled(StrEnum):
 class Activity:
     """One entry of DescribeScalingActivities; its end is told by :meth:`end`."""
 
+    kind: CapacityKind
     resource: str
     description: str
     cause: str
@@ -60,9 +60,9 @@ class Activity:
         """As JSON; moments are seconds since the epoch."""
         answer: dict[str, Any] = {
             "ActivityId": self.activity_id,
-            "ServiceNamespace": "sagemaker",
+            "ServiceNamespace": self.kind.namespace,
             "ResourceId": self.resource,
-            "ScalableDimension": DIMENSION,
+            "ScalableDimension": self.kind.dimension,
             "Description": self.description,
             "Cause": self.cause,
             "StartTime": self.started.timestamp(),
@@ -84,23 +84,26 @@ class ActivityLog:
         self._clock = clock
         self._activities: deque[Activity] = deque(maxlen=MOST_ACTIVITIES)
 
-    def begin(self, resource: str, capacity: int, cause: str) -> Activity:
-        """A new activity that sets ``capacity`` instances; Pending."""
-        activity = Activity(
-            resource, f"Setting desired instance count to {capacity}.", cause, self._clock.now()
-        )
+    def begin(self, resource: str, capacity: int, cause: str, kind: CapacityKind = INSTANCES) -> Activity:
+        """A new activity that sets ``capacity``; Pending."""
+        description = f"Setting desired {kind.noun} to {capacity}."
+        activity = Activity(kind, resource, description, cause, self._clock.now())
         self._activities.append(activity)
         return activity
 
-    def not_scaled(self, resource: str, cause: str, reason: Mapping[str, Any]) -> None:
+    def not_scaled(
+        self, resource: str, cause: str, reason: Mapping[str, Any], kind: CapacityKind = INSTANCES
+    ) -> None:
         """A policy was triggered and changed nothing. Said once for as long as that stays so, although the
         policy is triggered every minute."""
-        last = next((each for each in reversed(self._activities) if each.resource == resource), None)
+        last = next(
+            (each for each in reversed(self._activities) if (each.kind, each.resource) == (kind, resource)),
+            None,
+        )
         if last is not None and last.not_scaled == (reason,) and last.cause == cause:
             return
-        activity = Activity(
-            resource, "Attempting to scale due to alarm triggered", cause, self._clock.now(), Status.FAILED
-        )
+        description = "Attempting to scale due to alarm triggered"
+        activity = Activity(kind, resource, description, cause, self._clock.now(), Status.FAILED)
         activity.not_scaled = (reason,)
         self._activities.append(activity)
 

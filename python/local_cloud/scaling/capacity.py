@@ -1,17 +1,19 @@
-"""The capacity of a variant, as the control plane knows it and changes it."""
+"""The capacity of a variant, as the control plane knows it and changes it: its instances, or the containers
+that a serverless one keeps warm."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from local_cloud.clock import Clock
+from local_cloud.hosting.specs import VariantState
 from local_cloud.sagemaker.endpoint import Endpoint, EndpointStatus
 from local_cloud.sagemaker.endpoints import Endpoints
 from local_cloud.sagemaker.errors import AwsError
-from local_cloud.scaling.target_tracking import variant_of
+from local_cloud.scaling.kinds import variant_of
 
 READY_SECONDS: Final = 1800.0
 """How long a scaling activity waits for an endpoint that something else is changing. In real time, like the
@@ -32,31 +34,31 @@ class TookTooLong(CannotScale):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``desired``: the instance count that was last asked for. ``steady``: InService, no change under way.
+    """``desired``: the capacity that was last asked for. ``steady``: no change under way, and in service.
     ``asynchronous``: an asynchronous endpoint's."""
 
     desired: int
     steady: bool
-    asynchronous: bool
+    asynchronous: bool = False
 
 
-class VariantCapacity(Protocol):
-    """What the engine needs of the endpoints; :class:`EndpointCapacity` is it."""
+class Capacity(Protocol):
+    """What the engine needs of one kind of capacity: of all resources that have a scalable dimension."""
 
     def read(self, resource: str) -> Reading | None:
-        """None if there is no such variant, or its endpoint has failed."""
+        """None if there is no such resource, or it has failed."""
 
     async def ready(self, resource: str) -> None:
-        """Returns once the endpoint can be changed. Raises CannotScale."""
+        """Returns once the resource can be changed. Raises CannotScale."""
 
     async def set(self, resource: str, count: int, accepted: Callable[[], None]) -> None:
-        """Sets the count; returns when the instances are there (or gone). ``accepted`` is called when the
+        """Sets the capacity; returns when it is there (or gone). ``accepted`` is called when the
         change has begun. Raises CannotScale: the count is as before then."""
 
 
 class EndpointCapacity:
-    """Acts as UpdateEndpointWeightsAndCapacities does: the endpoint is Updating meanwhile, and InService
-    again afterwards."""
+    """The instances of a variant. Acts as UpdateEndpointWeightsAndCapacities does: the endpoint is Updating
+    meanwhile, and InService again afterwards."""
 
     def __init__(self, endpoints: Endpoints, clock: Clock) -> None:
         self._endpoints = endpoints
@@ -71,10 +73,11 @@ class EndpointCapacity:
         if deployment is None:
             return None
         states = {state.name: state for state in deployment.fleet.describe()}
-        if variant not in states:
+        desired = self._desired(states[variant]) if variant in states else None
+        if desired is None:
             return None
         return Reading(
-            desired=states[variant].desired_instance_count,
+            desired=desired,
             steady=endpoint.status is EndpointStatus.IN_SERVICE,
             asynchronous=deployment.config.get("AsyncInferenceConfig") is not None,
         )
@@ -93,9 +96,8 @@ class EndpointCapacity:
 
     async def set(self, resource: str, count: int, accepted: Callable[[], None]) -> None:
         endpoint, variant = self._find(resource)
-        wish = {"VariantName": variant, "DesiredInstanceCount": count}
         try:
-            endpoint = self._endpoints.update_capacity(endpoint.name, [wish])
+            endpoint = self._endpoints.update_capacity(endpoint.name, [self._wish(variant, count)])
         except AwsError as error:
             raise CannotScale(error.message) from None
         accepted()
@@ -104,6 +106,14 @@ class EndpointCapacity:
         reading = self.read(resource)
         if reading is None or reading.desired != count:
             raise CannotScale(endpoint.failure_reason or f'Endpoint "{endpoint.arn}" was changed meanwhile.')
+
+    def _desired(self, state: VariantState) -> int | None:
+        """None where the variant has no such capacity."""
+        return None if state.serverless is not None else state.desired_instance_count
+
+    def _wish(self, variant: str, count: int) -> dict[str, Any]:
+        """A DesiredWeightAndCapacity."""
+        return {"VariantName": variant, "DesiredInstanceCount": count}
 
     async def _ended(self, endpoint: Endpoint, seconds: float) -> bool:
         """Waits for what is being done to the endpoint, without ending it."""
@@ -121,3 +131,13 @@ class EndpointCapacity:
             raise CannotScale(str(error)) from None
         except AwsError as error:
             raise CannotScale(error.message) from None
+
+
+class ServerlessCapacity(EndpointCapacity):
+    """The provisioned concurrency of a serverless variant. It may be 0: no container is kept then."""
+
+    def _desired(self, state: VariantState) -> int | None:
+        return None if state.serverless is None else state.serverless.desired.provisioned
+
+    def _wish(self, variant: str, count: int) -> dict[str, Any]:
+        return {"VariantName": variant, "ServerlessUpdateConfig": {"ProvisionedConcurrency": count}}

@@ -13,6 +13,7 @@ from typing import Any
 
 from local_cloud.scaling import step_scaling, target_tracking
 from local_cloud.scaling.activities import NotScaled
+from serving_contracts.limits import SCALING_COOLDOWN_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Trigger:
     Attributes:
         datapoints: that the alarm has evaluated, oldest first; none if someone set its state by hand.
         below: whether the alarm looks for values under its threshold.
+        cooldown: seconds, where the policy gives none.
     """
 
     policy_name: str
@@ -32,6 +34,7 @@ class Trigger:
     threshold: float
     below: bool
     datapoints: Sequence[float]
+    cooldown: float = SCALING_COOLDOWN_SECONDS
 
     @property
     def cause(self) -> str:
@@ -76,7 +79,7 @@ def decide(
     """What to do about the policies triggered in one evaluation.
 
     Args:
-        current: the desired instance count.
+        current: the desired capacity.
         base: what scaling out starts from: during a scale-out's cooldown, the count before it, so that what
             it added counts as part of what is wanted now.
         tracking_agrees: whether all target tracking policies of the target are ready to scale in.
@@ -128,9 +131,11 @@ def _proposal(trigger: Trigger, current: int, base: int, limits: Limits) -> _Pro
 
 
 def _decision(proposal: _Proposal, *, out: bool) -> Decision:
-    policy = proposal.trigger.policy
+    policy, default = proposal.trigger.policy, proposal.trigger.cooldown
     cooldown = (
-        target_tracking.cooldown(policy, out=out) if proposal.tracking else step_scaling.cooldown(policy)
+        target_tracking.cooldown(policy, out=out, default=default)
+        if proposal.tracking
+        else step_scaling.cooldown(policy, default)
     )
     return Decision(proposal.capacity, proposal.trigger.cause, cooldown)
 

@@ -2,7 +2,7 @@
 
 One task of the event loop. Each minute of the cloud's time (each ten seconds, if there is an alarm with a
 shorter period) it evaluates the alarms; those in ALARM call their scaling policies; each scalable target then
-decides and has the control plane change its instance count.
+decides and has the control plane change its capacity.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any, Final
 
 from local_cloud.clock import Clock
 from local_cloud.scaling import hooks
-from local_cloud.scaling.activities import DIMENSION, ActivityLog
+from local_cloud.scaling.activities import ActivityLog
 from local_cloud.scaling.alarms import AlarmWatch, PolicyCall
-from local_cloud.scaling.capacity import VariantCapacity
+from local_cloud.scaling.capacity import Capacity
 from local_cloud.scaling.decisions import Limits, Trigger
 from local_cloud.scaling.evaluation import State
+from local_cloud.scaling.kinds import INSTANCES, KINDS
 from local_cloud.scaling.period import next_evaluation
 from local_cloud.scaling.publisher import Publisher
 from local_cloud.scaling.quiet import report_quiet_variants
@@ -32,15 +33,16 @@ log = logging.getLogger(__name__)
 LEAST_PAUSE_SECONDS: Final = 0.05
 """Between two evaluations, however fast the cloud's time passes: 20 evaluations a second cost little."""
 
-_Key = tuple[str, str, str]
-"""Account, region and resource id of a scalable target."""
+_Key = tuple[str, str, str, str]
+"""Account, region, dimension and resource id of a scalable target."""
 
 
 class ScalingEngine:
     """Make and use it inside one event loop. A :class:`~local_cloud.scaling.hooks.Listener` while it runs."""
 
-    def __init__(self, capacity: VariantCapacity, clock: Clock) -> None:
-        self._capacity = capacity
+    def __init__(self, capacities: Mapping[str, Capacity], clock: Clock) -> None:
+        """``capacities``: what is scaled here, by scalable dimension (those of ``kinds.KINDS``)."""
+        self._capacities = dict(capacities)
         self._clock = clock
         self._index = SampleIndex(clock.time_scale)
         self._publisher = Publisher()
@@ -71,7 +73,10 @@ class ScalingEngine:
 
     def evaluate(self) -> None:
         """One evaluation of everything that is due."""
-        report_quiet_variants(policies(), self._capacity, self._index, self._clock)
+        if INSTANCES.dimension in self._capacities:
+            quiet = (found for found in policies() if found[2].scalable_dimension == INSTANCES.dimension)
+            report_quiet_variants(quiet, self._capacities[INSTANCES.dimension], self._index, self._clock)
+        self._end_gone_targets()
         self._call(self._alarms.evaluate())
 
     async def settled(self) -> None:
@@ -92,8 +97,8 @@ class ScalingEngine:
     def target_registered(
         self, account: str, region: str, namespace: str, dimension: str, resource: str
     ) -> None:
-        if dimension == DIMENSION:
-            self._soon(lambda: self._hold(account, region, resource))
+        if dimension in self._capacities:
+            self._soon(lambda: self._hold((account, region, dimension, resource)))
 
     def activities(self, account: str, region: str) -> list[dict[str, Any]]:
         found = self._activities.get((account, region))
@@ -134,24 +139,38 @@ class ScalingEngine:
             if found is None:
                 self._complain_once(call)
                 continue
-            key = (call.account, call.region, found.resource_id)
+            key = (call.account, call.region, found.scalable_dimension, found.resource_id)
             by_target.setdefault(key, []).append(_trigger(call, found))
         for key, triggers in by_target.items():
             limits = _limits(*key)
-            if limits is not None:
+            if limits is not None and key[2] in self._capacities:
                 self._target(key).consider(triggers, limits, tracking_agrees=_tracking_agrees(*key))
 
-    def _hold(self, account: str, region: str, resource: str) -> None:
-        limits = _limits(account, region, resource)
+    def _hold(self, key: _Key) -> None:
+        limits = _limits(*key)
         if limits is not None:
-            self._target((account, region, resource)).hold_to(limits)
+            self._target(key).hold_to(limits)
+
+    def _end_gone_targets(self) -> None:
+        """A target ends with what it scales. Endpoints say so when they are deleted; aliases do not."""
+        for key, target in list(self._targets.items()):
+            if _limits(*key) is not None and target.has_gone():
+                account, region, dimension, resource = key
+                for of_account, of_region, backend in _backends():
+                    if (of_account, of_region) == (account, region):
+                        backend.deregister_scalable_target(KINDS[dimension].namespace, resource, dimension)
 
     def _target(self, key: _Key) -> ScalableTarget:
-        account, region, resource = key
+        account, region, dimension, resource = key
         activities = self._activities.setdefault((account, region), ActivityLog(self._clock))
         if key not in self._targets:
             self._targets[key] = ScalableTarget(
-                resource, self._capacity, activities, self._clock, limits=lambda: _limits(*key)
+                resource,
+                self._capacities[dimension],
+                activities,
+                self._clock,
+                limits=lambda: _limits(*key),
+                kind=KINDS[dimension],
             )
         return self._targets[key]
 
@@ -162,10 +181,10 @@ class ScalingEngine:
 
 
 def policies() -> Iterator[tuple[str, str, Any]]:
-    """Account, region and moto's object of every scaling policy of a SageMaker variant's count."""
+    """Account, region and moto's object of every scaling policy of what can be scaled here."""
     for account, region, backend in _backends():
         for policy in list(backend.policies.values()):
-            if policy.scalable_dimension == DIMENSION:
+            if policy.scalable_dimension in KINDS:
                 yield account, region, policy
 
 
@@ -197,12 +216,13 @@ def _trigger(call: PolicyCall, policy: Any) -> Trigger:
         threshold=float(call.alarm.threshold or 0.0),
         below=str(call.alarm.comparison_operator).startswith("LessThan"),
         datapoints=call.datapoints,
+        cooldown=KINDS[policy.scalable_dimension].cooldown,
     )
 
 
-def _limits(account: str, region: str, resource: str) -> Limits | None:
+def _limits(account: str, region: str, dimension: str, resource: str) -> Limits | None:
     for of_account, of_region, backend in _backends():
-        target = backend.targets.get(DIMENSION, {}).get(resource)
+        target = backend.targets.get(dimension, {}).get(resource)
         if (of_account, of_region) == (account, region) and target is not None:
             suspended = target.suspended_state or {}
             return Limits(
@@ -214,12 +234,13 @@ def _limits(account: str, region: str, resource: str) -> Limits | None:
     return None
 
 
-def _tracking_agrees(account: str, region: str, resource: str) -> bool:
+def _tracking_agrees(account: str, region: str, dimension: str, resource: str) -> bool:
     """Whether every target tracking policy that may scale in wants to: its low alarm is in ALARM."""
     return all(
         alarm.state_value == State.ALARM
         for of_account, of_region, policy in policies()
-        if (of_account, of_region, policy.resource_id) == (account, region, resource)
+        if (of_account, of_region, policy.scalable_dimension, policy.resource_id)
+        == (account, region, dimension, resource)
         and policy.policy_type == "TargetTrackingScaling"
         for alarm in policy.alarms
         if "-AlarmLow-" in alarm.name

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local_cloud.clock import Clock
-from local_cloud.scaling.capacity import VariantCapacity
+from local_cloud.scaling.capacity import Capacity
+from local_cloud.scaling.kinds import variant_of
 from local_cloud.scaling.period import last_end
 from local_cloud.scaling.samples import MetricName, SampleIndex
-from local_cloud.scaling.target_tracking import INVOCATIONS, variant_of
+from local_cloud.scaling.target_tracking import INVOCATIONS
 from serving_contracts.limits import ALARM_INTERVAL_SECONDS
 
 _NAMESPACE = "AWS/SageMaker"
@@ -22,7 +23,7 @@ _METRIC = "InvocationsPerInstance"
 
 
 def report_quiet_variants(
-    policies: Iterable[tuple[str, str, Any]], capacity: VariantCapacity, index: SampleIndex, clock: Clock
+    policies: Iterable[tuple[str, str, Any]], capacity: Capacity, index: SampleIndex, clock: Clock
 ) -> None:
     """Puts a 0 into the newest complete minute of each such variant that has no sample there."""
     end = last_end(clock.now().timestamp(), ALARM_INTERVAL_SECONDS, clock.time_scale)

@@ -77,10 +77,10 @@ def capacity_after(policy: Mapping[str, Any], current: int, adjustment: int) -> 
     return max(0, current + adjustment)
 
 
-def cooldown(policy: Mapping[str, Any]) -> float:
+def cooldown(policy: Mapping[str, Any], default: float = SCALING_COOLDOWN_SECONDS) -> float:
     """Seconds of the cloud's time after a scaling activity."""
     found = policy.get("Cooldown")
-    return SCALING_COOLDOWN_SECONDS if found is None else float(found)
+    return default if found is None else float(found)
 
 
 def _rounded(change: float) -> int:

@@ -10,8 +10,9 @@ from typing import Final
 
 from local_cloud.clock import Clock
 from local_cloud.scaling.activities import ActivityLog, Status
-from local_cloud.scaling.capacity import CannotScale, TookTooLong, VariantCapacity
+from local_cloud.scaling.capacity import CannotScale, Capacity, TookTooLong
 from local_cloud.scaling.decisions import Decision, Limits, Trigger, decide
+from local_cloud.scaling.kinds import INSTANCES, CapacityKind
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,11 @@ class ScalableTarget:
     def __init__(
         self,
         resource: str,
-        capacity: VariantCapacity,
+        capacity: Capacity,
         activities: ActivityLog,
         clock: Clock,
         limits: Callable[[], Limits | None],
+        kind: CapacityKind = INSTANCES,
     ) -> None:
         """``limits``: the target's bounds now, None once it is deregistered."""
         self.resource = resource
@@ -37,6 +39,8 @@ class ScalableTarget:
         self._activities = activities
         self._clock = clock
         self._limits = limits
+        self._kind = kind
+        self._was_there = False
         self._task: asyncio.Task[None] | None = None
         self._going_to: int | None = None
         self._waiting: Decision | None = None
@@ -62,7 +66,7 @@ class ScalableTarget:
         found = decide(triggers, current=current, base=base, limits=limits, tracking_agrees=tracking_agrees)
         if isinstance(found, tuple):
             if not busy:
-                self._activities.not_scaled(self.resource, *found)
+                self._activities.not_scaled(self.resource, *found, self._kind)
         elif found is not None:
             # What is decided during another change is carried out after it: too late for taking away.
             may_scale_in = not busy and reading.steady and now >= self._in_until
@@ -79,6 +83,12 @@ class ScalableTarget:
         if count != reading.desired:
             which = "minimum" if count > reading.desired else "maximum"
             self._start(Decision(count, f"{which} capacity was set to {count}"))
+
+    def has_gone(self) -> bool:
+        """Whether what it scales was there once, and is not any more."""
+        there = self._capacity.read(self.resource) is not None
+        self._was_there = self._was_there or there
+        return self._was_there and not there
 
     async def settled(self) -> None:
         """Waits for the activities that run or wait."""
@@ -109,7 +119,8 @@ class ScalableTarget:
 
     async def _scale(self, decision: Decision) -> None:
         count = decision.capacity
-        activity = self._activities.begin(self.resource, count, decision.cause)
+        activity = self._activities.begin(self.resource, count, decision.cause, self._kind)
+        what = f"desired {self._kind.noun} to {count}"
 
         def ended(status: Status, message: str) -> None:
             activity.end(status, self._clock.now(), message)
@@ -132,10 +143,10 @@ class ScalableTarget:
             if before != count:
                 await self._capacity.set(self.resource, count, accepted)
         except TookTooLong as error:
-            ended(Status.UNFULFILLED, f"Failed to set desired instance count to {count}. Reason: {error}")
+            ended(Status.UNFULFILLED, f"Failed to set {what}. Reason: {error}")
             self._failed(decision, str(error))
         except CannotScale as error:
-            ended(Status.FAILED, f"Failed to set desired instance count to {count}. Reason: {error}")
+            ended(Status.FAILED, f"Failed to set {what}. Reason: {error}")
             self._failed(decision, str(error))
         except asyncio.CancelledError:
             ended(Status.FAILED, "The local cloud is stopping.")
@@ -143,16 +154,15 @@ class ScalableTarget:
         except Exception as error:
             log.exception("scaling %s failed", self.resource)
             reason = f"The local cloud itself failed ({type(error).__name__}: {error}); its log says more."
-            ended(Status.FAILED, f"Failed to set desired instance count to {count}. Reason: {reason}")
+            ended(Status.FAILED, f"Failed to set {what}. Reason: {reason}")
             self._failed(decision, reason)
         else:
             ended(
                 Status.SUCCESSFUL,
-                f"Successfully set desired instance count to {count}. "
-                "Change successfully fulfilled by sagemaker.",
+                f"Successfully set {what}. Change successfully fulfilled by {self._kind.namespace}.",
             )
             self._succeeded(decision, before)
-            log.info("%s has %d instances now: %s", self.resource, count, decision.cause)
+            log.info("%s has %s %d now: %s", self.resource, self._kind.noun, count, decision.cause)
 
     def _begin(self, count: int) -> None:
         reading = self._capacity.read(self.resource)

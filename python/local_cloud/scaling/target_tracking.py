@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from local_cloud.scaling.kinds import INSTANCES, CapacityKind
 from serving_contracts.limits import (
     SCALING_COOLDOWN_SECONDS,
     TARGET_TRACKING_HIGH_PERIODS,
@@ -40,8 +41,8 @@ class AlarmSpec:
     period: int = TARGET_TRACKING_PERIOD_SECONDS
 
 
-def alarm_specs(resource: str, policy: Mapping[str, Any]) -> list[AlarmSpec]:
-    """The alarms of a TargetTrackingScalingPolicyConfiguration on a variant (``endpoint/E/variant/V``).
+def alarm_specs(resource: str, policy: Mapping[str, Any], kind: CapacityKind = INSTANCES) -> list[AlarmSpec]:
+    """The alarms of a TargetTrackingScalingPolicyConfiguration on a resource (``endpoint/E/variant/V``).
 
     Raises UnsupportedMetric, ValueError (the configuration is no configuration; the message says why).
     """
@@ -54,7 +55,7 @@ def alarm_specs(resource: str, policy: Mapping[str, Any]) -> list[AlarmSpec]:
         )
     queries: Sequence[Mapping[str, Any]] = ()
     if predefined is not None:
-        metric = _predefined(resource, str(predefined["PredefinedMetricType"]))
+        metric = _predefined(kind, resource, str(predefined["PredefinedMetricType"]))
     else:
         assert customized is not None
         queries = customized.get("Metrics") or ()
@@ -63,14 +64,6 @@ def alarm_specs(resource: str, policy: Mapping[str, Any]) -> list[AlarmSpec]:
     share = round(target * TARGET_TRACKING_LOW_SHARE, 9)
     low = AlarmSpec("Low", "LessThanThreshold", share, TARGET_TRACKING_LOW_PERIODS, metric, queries)
     return [high] if policy.get("DisableScaleIn") else [high, low]
-
-
-def variant_of(resource: str) -> tuple[str, str]:
-    """Endpoint and variant of a resource id. Raises ValueError."""
-    parts = resource.split("/")
-    if len(parts) != 4 or parts[0] != "endpoint" or parts[2] != "variant" or not parts[1] or not parts[3]:
-        raise ValueError(f"{resource!r} is not endpoint/<endpoint name>/variant/<variant name>.")
-    return parts[1], parts[3]
 
 
 def scale_out(current: int, value: float, target: float) -> int:
@@ -91,27 +84,24 @@ def scale_in(current: int, values: Sequence[float], target: float) -> int:
     return min(current, math.ceil(current * max(values) / target - 1e-9))
 
 
-def cooldown(policy: Mapping[str, Any], *, out: bool) -> float:
+def cooldown(policy: Mapping[str, Any], *, out: bool, default: float = SCALING_COOLDOWN_SECONDS) -> float:
     """Seconds of the cloud's time after a scaling activity of that direction."""
     found = policy.get("ScaleOutCooldown" if out else "ScaleInCooldown")
-    return SCALING_COOLDOWN_SECONDS if found is None else float(found)
+    return default if found is None else float(found)
 
 
-def _predefined(resource: str, kind: str) -> dict[str, Any]:
-    if kind != INVOCATIONS:
+def _predefined(kind: CapacityKind, resource: str, name: str) -> dict[str, Any]:
+    metric = kind.metrics.get(name)
+    if metric is None:
         raise UnsupportedMetric(
-            f"The local cloud does not publish the metric of {kind}; it offers {INVOCATIONS}, and any metric "
-            "in a CustomizedMetricSpecification."
+            f"The local cloud does not publish the metric of {name} for {kind.dimension}; it offers "
+            f"{', '.join(kind.metrics)}, and any metric in a CustomizedMetricSpecification."
         )
-    endpoint, variant = variant_of(resource)
     return {
-        "namespace": "AWS/SageMaker",
-        "metric_name": "InvocationsPerInstance",
-        "dimensions": [
-            {"Name": "EndpointName", "Value": endpoint},
-            {"Name": "VariantName", "Value": variant},
-        ],
-        "statistic": "Sum",
+        "namespace": metric.namespace,
+        "metric_name": metric.name,
+        "dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions(resource).items()],
+        "statistic": metric.statistic,
         "unit": None,
     }
 

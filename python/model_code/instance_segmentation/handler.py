@@ -15,7 +15,6 @@ from PIL import Image
 
 from instance_segmentation.drawing import Found, draw
 from instance_segmentation.masks import encode, enlarge
-from instance_segmentation.pictures import Picture, Pixels
 from instance_segmentation.videos import Video, VideoWriter
 from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
@@ -27,6 +26,7 @@ from serving_contracts.segmentation import (
     SegmentedFrame,
     SegmentedObject,
 )
+from vision.pictures import Picture, Pixels
 
 if TYPE_CHECKING:
     from instance_segmentation.segmenter import Segmenter

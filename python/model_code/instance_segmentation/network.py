@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from instance_segmentation import compat
+from vision import compat
 
 STRIDES = (4, 8, 16, 32)
 ZOO_REGIONS, ZOO_ANSWERS = 300, 100

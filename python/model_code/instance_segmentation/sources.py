@@ -14,13 +14,10 @@ import hashlib
 import shutil
 import sys
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from instance_segmentation import compat
 from instance_segmentation.network import build_zoo_network
-from instance_segmentation.s3_weights import fetch
 from instance_segmentation.segmenter import (
     DEMO,
     DESCRIPTION_FILE,
@@ -31,19 +28,13 @@ from instance_segmentation.segmenter import (
     load,
 )
 from korean_text.commands import MakingError, command
-
-_MAGIC = (0x112).to_bytes(8, "little")  # how MXNet's lists of arrays begin (NDArray::Save)
+from vision import zoo as zoo_of_gluoncv
+from vision.s3_weights import fetch
 
 
 def check(folder: Path) -> None:
     """Load and run what was fetched; a model that cannot serve is found here, not in a deployment."""
-    parameters = folder / PARAMETERS_FILE
-    with parameters.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            raise MakingError(
-                f"{parameters.name} is no file of MXNet parameters: it does not begin with their mark. "
-                "Write one with network.save_parameters(...)."
-            )
+    zoo_of_gluoncv.check_parameters(folder / PARAMETERS_FILE)
     try:
         load(folder)
     except ValueError as error:
@@ -81,21 +72,10 @@ def zoo(arguments: Sequence[str] | None = None) -> int:
     """Fetch a network of the model zoo; the SHA-1 that gluoncv names for it is its pin."""
     parser = _parser("zoo", zoo.__doc__)
     parser.add_argument("--id", required=True, help="for example mask_rcnn_fpn_resnet18_v1b_coco")
-    parser.add_argument(
-        "--cache", type=Path, default=Path.home() / ".mxnet" / "models", help="where downloads are kept"
-    )
+    parser.add_argument("--cache", type=Path, default=zoo_of_gluoncv.CACHE, help="where downloads are kept")
     given = parser.parse_args(arguments)
     description = describe(given.id, preset_of(given.short, given.max_side))
-    compat.prepare()
-    from gluoncv.model_zoo.model_store import get_model_file
-
-    try:
-        parameters = Path(get_model_file(given.id, tag=True, root=str(given.cache)))
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise MakingError(
-            f"{given.id} could not be fetched from gluoncv's model zoo: {error}. Check the network; "
-            "MXNET_GLUON_REPO names a mirror, and MXNET_HOME a folder where its file already lies."
-        ) from error
+    parameters = zoo_of_gluoncv.fetch_parameters(given.id, given.cache)
     given.output.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(parameters, given.output / PARAMETERS_FILE)
     description.write(given.output / DESCRIPTION_FILE)

@@ -22,13 +22,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_segmentation import compat, darknet
+from instance_segmentation import darknet
 from instance_segmentation.average_precision import find, measure
 from instance_segmentation.batches import Batch, batches
 from instance_segmentation.network import build_demo_network
 from instance_segmentation.scenes import CLASSES, draw_scene
 from instance_segmentation.segmenter import DEMO, DEMO_PRESET, PARAMETERS_FILE, Description, load, save
 from korean_text.commands import command
+from vision import compat
 
 WEIGHTS = Path(__file__).parent / "weights"
 _CHECK_SEED = 10_000_000  # of the scenes that are watched; evaluation draws others, on photographs of its own

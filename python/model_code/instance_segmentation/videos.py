@@ -20,9 +20,9 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from instance_segmentation.pictures import Pixels, check_size
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import MAX_PICTURE_PIXELS
+from vision.pictures import Pixels, check_size
 
 _TIME_BASE = Fraction(1, 90_000)
 _MAX_BOXES = 100_000  # two for each second of a day's recording in fragments are more than a file holds

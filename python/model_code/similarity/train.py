@@ -26,6 +26,7 @@ from korean_text.commands import command
 from korean_text.corpora import ScoredPair, read_klue_sentences, read_korsts, read_nsmc
 from korean_text.export import export_int8
 from korean_text.finetuning import Plan, fit
+from korean_text.packages import fetch
 from korean_text.runtime import TextEncoder
 from korean_text.torch_models import SentenceEncoder
 from korean_text.vocabulary import PruneRules, count_pieces, prune, prune_embeddings
@@ -43,10 +44,10 @@ SHARPNESS = 20.0
 
 def start(texts: Sequence[str], cache: Path, layers: int = LAYERS) -> tuple[SentenceEncoder, Tokenizer]:
     """The encoder with e5's own weights, and the tokenizer with Hangul and the pieces that `texts` use."""
-    tokenizer_file = e5_source.fetch(e5_source.E5_TOKENIZER, cache)
+    tokenizer_file = fetch(e5_source.E5_TOKENIZER, cache)
     counts = count_pieces(Tokenizer.from_file(str(tokenizer_file)), [PREFIX, PREFIX, *texts])
     pruned = prune(json.loads(tokenizer_file.read_text(encoding="utf-8")), counts, RULES)
-    e5 = e5_source.load_e5(e5_source.fetch(e5_source.E5_WEIGHTS, cache))
+    e5 = e5_source.load_e5(fetch(e5_source.E5_WEIGHTS, cache))
     bert = prune_embeddings(e5, pruned.original_ids, layers, POSITIONS)
     # Frozen word vectors stay on the 4-bit grid they came from, so that the export stores them without loss.
     bert.embeddings.requires_grad_(False)

@@ -33,3 +33,24 @@ async_endpoints = {
     deployment  = { strategy = "ALL_AT_ONCE", wait_seconds = 60, termination_wait_seconds = 0 }
   }
 }
+
+# Nothing of the next two costs anything while nobody asks.
+serverless_endpoints = {
+  sentiment-serverless  = { model = "sentiment", memory_mb = 2048, max_concurrency = 5 }
+  similarity-serverless = { model = "similarity", memory_mb = 2048, max_concurrency = 5 }
+}
+
+functions = {
+  object-detection = {
+    model           = "object_detection"
+    memory_mb       = 3538 # two vCPUs
+    timeout_seconds = 30
+    url             = {} # requests to it are signed
+  }
+
+  sentiment-function = {
+    model           = "sentiment"
+    memory_mb       = 1769 # one vCPU
+    timeout_seconds = 30
+  }
+}

@@ -34,3 +34,25 @@ async_endpoints = {
     deployment  = { strategy = "ALL_AT_ONCE", wait_seconds = 0, termination_wait_seconds = 0 }
   }
 }
+
+serverless_endpoints = {
+  sentiment-serverless  = { model = "sentiment", memory_mb = 1024, max_concurrency = 5 }
+  similarity-serverless = { model = "similarity", memory_mb = 1024, max_concurrency = 5 }
+}
+
+functions = {
+  object-detection = {
+    model           = "object_detection"
+    memory_mb       = 1769 # one vCPU
+    timeout_seconds = 30
+    url             = {} # requests to it are signed
+    events          = { retries = 2, failure_queue = true }
+  }
+
+  sentiment-function = {
+    model           = "sentiment"
+    memory_mb       = 1024
+    timeout_seconds = 30
+    events          = { failure_queue = false }
+  }
+}

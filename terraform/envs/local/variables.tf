@@ -11,7 +11,7 @@ variable "region" {
   nullable    = false
 }
 
-# Types and rules of the next three stand in one place, terraform/modules/serving/variables.tf.
+# Types and rules of the next five stand in one place, terraform/modules/serving/variables.tf and variables_serverless.tf.
 
 variable "endpoints" {
   description = "Key => endpoint: what terraform.tfvars says."
@@ -21,6 +21,20 @@ variable "endpoints" {
 
 variable "async_endpoints" {
   description = "Key => asynchronous endpoint: what terraform.tfvars says."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "serverless_endpoints" {
+  description = "Key => serverless endpoint: what terraform.tfvars says."
+  type        = any
+  default     = {}
+  nullable    = false
+}
+
+variable "functions" {
+  description = "Key => Lambda function: what terraform.tfvars says."
   type        = any
   default     = {}
   nullable    = false

@@ -34,13 +34,17 @@ provider "aws" {
 module "serving" {
   source = "../../modules/serving"
 
-  environment                = var.environment
-  endpoints                  = var.endpoints
-  endpoints_as_written       = var.endpoints
-  async_endpoints            = var.async_endpoints
-  async_endpoints_as_written = var.async_endpoints
-  release                    = var.release
-  alarm_emails               = var.alarm_emails
-  log_retention_days         = var.log_retention_days
-  permissions_boundary_arn   = var.permissions_boundary_arn
+  environment                     = var.environment
+  endpoints                       = var.endpoints
+  endpoints_as_written            = var.endpoints
+  async_endpoints                 = var.async_endpoints
+  async_endpoints_as_written      = var.async_endpoints
+  serverless_endpoints            = var.serverless_endpoints
+  serverless_endpoints_as_written = var.serverless_endpoints
+  functions                       = var.functions
+  functions_as_written            = var.functions
+  release                         = var.release
+  alarm_emails                    = var.alarm_emails
+  log_retention_days              = var.log_retention_days
+  permissions_boundary_arn        = var.permissions_boundary_arn
 }

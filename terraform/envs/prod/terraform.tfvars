@@ -56,3 +56,56 @@ async_endpoints = {
     # notifications = { error_emails = ["oncall@example.com"] }
   }
 }
+
+serverless_endpoints = {
+  sentiment-serverless = {
+    model           = "sentiment"
+    memory_mb       = 3072
+    max_concurrency = 50
+
+    # Two environments are always ready, up to ten when they are busy; what comes beyond starts cold.
+    autoscaling = { min = 2, max = 10 }
+    alarms      = { server_error_percent = 0.5, latency_p99_ms = 500, spillovers = 20 }
+  }
+
+  # Asked now and then: its callers can wait for a cold start.
+  similarity-serverless = {
+    model           = "similarity"
+    memory_mb       = 3072
+    max_concurrency = 20
+    alarms          = { server_error_percent = 0.5 }
+  }
+}
+
+functions = {
+  object-detection = {
+    model           = "object_detection"
+    memory_mb       = 5307 # three vCPUs
+    timeout_seconds = 30
+
+    # Never more than fifty at a time, so that a rush here leaves the account's other functions theirs. Two are always ready.
+    reserved_concurrency = 50
+    autoscaling          = { min = 2, max = 20, utilization = 0.7 }
+
+    url     = {} # requests to it are signed
+    events  = { max_age_seconds = 3600, dead_letter_queue = true }
+    logging = { format = "JSON" }
+    tracing = true
+    alarms  = { error_percent = 1, duration_percent = 50, spillovers = 20 }
+  }
+
+  # Without environments that are kept ready a new version can be tried on a part of the requests: see canary in
+  # docs/terraform.md.
+  sentiment-function = {
+    model                = "sentiment"
+    memory_mb            = 1769 # one vCPU
+    timeout_seconds      = 30
+    reserved_concurrency = 50
+    events               = { max_age_seconds = 3600 }
+    logging              = { format = "JSON" }
+    tracing              = true
+    alarms               = { error_percent = 1, duration_percent = 50 }
+
+    # canary = { stable_version = "3", weight = 0.1 }
+  }
+}

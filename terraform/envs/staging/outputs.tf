@@ -8,6 +8,16 @@ output "async_endpoints" {
   value       = module.serving.async_endpoints
 }
 
+output "serverless_endpoints" {
+  description = "Key => serverless endpoint: name, arn, and the policy that the roles of its clients need."
+  value       = module.serving.serverless_endpoints
+}
+
+output "functions" {
+  description = "Key => function: name, arn, newest version, alias, URL, queues of failed events, and the policy that the roles of its clients need."
+  value       = module.serving.functions
+}
+
 output "catalog_parameter" {
   description = "SSM parameter that clients read."
   value       = module.serving.catalog_parameter

@@ -35,3 +35,31 @@ async_endpoints = {
     deployment  = { strategy = "ALL_AT_ONCE", wait_seconds = 120 }
   }
 }
+
+# Sizes like prod's, so that what is measured here holds there; nothing is kept ready.
+serverless_endpoints = {
+  sentiment-serverless  = { model = "sentiment", memory_mb = 3072, max_concurrency = 20 }
+  similarity-serverless = { model = "similarity", memory_mb = 3072, max_concurrency = 20 }
+}
+
+functions = {
+  object-detection = {
+    model           = "object_detection"
+    memory_mb       = 5307 # three vCPUs
+    timeout_seconds = 30
+    url             = {} # requests to it are signed
+    logging         = { format = "JSON" }
+    tracing         = true
+
+    # For the minutes of a canary; then leave it out.
+    # canary = { stable_version = "3", weight = 0.1 }
+  }
+
+  sentiment-function = {
+    model           = "sentiment"
+    memory_mb       = 1769 # one vCPU
+    timeout_seconds = 30
+    logging         = { format = "JSON" }
+    tracing         = true
+  }
+}

@@ -7,13 +7,15 @@ locals {
 
     # What is absent is left out instead of null: it takes room in the parameter, and few endpoints are pipelines.
     endpoints = { for key, endpoint in var.endpoints : key => merge(
-      { for field, value in endpoint : field => value if field != "async" },
+      { for field, value in endpoint : field => value if !contains(["async", "serverless", "function"], field) },
       {
         containers = { for hostname, container in endpoint.containers : hostname => {
           for field, value in container : field => value if value != null
         } }
       },
       endpoint.async == null ? {} : { async = { for field, value in endpoint.async : field => value if value != null } },
+      endpoint.serverless == null ? {} : { serverless = endpoint.serverless },
+      endpoint.function == null ? {} : { function = { for field, value in endpoint.function : field => value if value != null } },
     ) }
   })
 }

@@ -11,7 +11,7 @@ variable "region" {
 }
 
 variable "endpoints" {
-  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname; `order` is its place in a Serial endpoint, `async` what belongs to an asynchronous one."
+  description = "Key => what a client has to know of an endpoint. Each key of `containers` is a container hostname; `order` is its place in a Serial endpoint, `async`, `serverless` and `function` what belongs to an endpoint of that pattern."
   type = map(object({
     pattern       = string
     endpoint_name = string
@@ -29,6 +29,15 @@ variable "endpoints" {
       queue_url         = optional(string)
       success_topic_arn = optional(string)
       error_topic_arn   = optional(string)
+    }))
+    serverless = optional(object({
+      max_concurrency = number
+    }))
+    function = optional(object({
+      qualifier       = string
+      timeout_s       = number
+      max_concurrency = optional(number)
+      url             = optional(string)
     }))
   }))
   nullable = false

@@ -72,5 +72,10 @@ locals {
 
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name
-  dashboard_body = jsonencode({ widgets = concat(local.headings, local.graphs, local.async_headings, local.async_graphs) })
+  dashboard_body = jsonencode({ widgets = concat(
+    local.headings, local.graphs,
+    local.async_headings, local.async_graphs,
+    local.serverless_headings, local.serverless_graphs,
+    local.function_headings, local.function_graphs,
+  ) })
 }

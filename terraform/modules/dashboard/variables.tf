@@ -34,3 +34,25 @@ variable "async_endpoints" {
   default  = {}
   nullable = false
 }
+
+variable "serverless_endpoints" {
+  description = "Key => serverless endpoint: its name, its variant, and whether environments are kept ready. Each gets one row, below the asynchronous ones."
+  type = map(object({
+    endpoint_name = string
+    variant_name  = string
+    provisioned   = bool
+  }))
+  default  = {}
+  nullable = false
+}
+
+variable "functions" {
+  description = "Key => function: its name, the alias that callers use, and whether environments are kept ready. Each gets two rows, below all others."
+  type = map(object({
+    function_name = string
+    qualifier     = string
+    provisioned   = bool
+  }))
+  default  = {}
+  nullable = false
+}

@@ -123,6 +123,18 @@ module "dashboard" {
     endpoint_name = endpoint.name
     variant_name  = local.async_variant
   } }
+
+  serverless_endpoints = { for key, endpoint in local.serverless_endpoints : key => {
+    endpoint_name = endpoint.name
+    variant_name  = local.serverless_variant
+    provisioned   = endpoint.provisioned_concurrency != null
+  } }
+
+  functions = { for key, function in local.functions : key => {
+    function_name = function.name
+    qualifier     = "live"
+    provisioned   = function.provisioned_concurrency != null
+  } }
 }
 
 module "catalog" {
@@ -132,7 +144,7 @@ module "catalog" {
   region      = local.region
   tags        = var.tags
 
-  endpoints = merge(local.async_catalog, { for key, endpoint in local.endpoints : key => {
+  endpoints = merge(local.async_catalog, local.serverless_catalog, local.function_catalog, { for key, endpoint in local.endpoints : key => {
     pattern       = "multi_container"
     endpoint_name = module.multi_container_endpoint[key].name
     mode          = endpoint.mode

@@ -23,6 +23,29 @@ output "async_endpoints" {
   } }
 }
 
+output "serverless_endpoints" {
+  description = "Key => serverless endpoint: name, arn, and the policy that the roles of its clients need."
+  value = { for key, endpoint in module.serverless_endpoint : key => {
+    name              = endpoint.name
+    arn               = endpoint.arn
+    client_policy_arn = module.serverless_client_policy[key].arn
+  } }
+}
+
+output "functions" {
+  description = "Key => function: name, arn, newest version, alias, URL, queues of failed events, and the policy that the roles of its clients need."
+  value = { for key, function in module.lambda_inference : key => {
+    name                  = function.name
+    arn                   = function.arn
+    version               = function.version
+    alias_arn             = function.alias_arn
+    url                   = function.url
+    failure_queue_url     = try(module.lambda_failure_queue[key].url, null)
+    dead_letter_queue_url = try(module.lambda_dead_letter_queue[key].url, null)
+    client_policy_arn     = module.lambda_client_policy[key].arn
+  } }
+}
+
 output "catalog_parameter" {
   description = "SSM parameter that clients read."
   value       = module.catalog.parameter

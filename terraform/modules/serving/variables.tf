@@ -85,6 +85,18 @@ variable "endpoints" {
     ])))}. The release holds: ${join(", ", try(keys(var.release.models), []))}. Correct the name, or run `invoke release --env ${var.environment}` to release the model."
   }
 
+  validation {
+    condition = alltrue(flatten([for endpoint in values(var.endpoints) : [for variant in values(endpoint.variants) : [
+      for container in values(variant.containers) : try(var.release.models[container.model].image != null, true)
+    ]]]))
+    error_message = "These models have no image for endpoints, only functions serve them: ${join(", ", distinct(flatten([
+      for key, endpoint in var.endpoints : [for name, variant in endpoint.variants : [
+        for hostname, container in variant.containers : "${container.model} (endpoints.${key}.variants.${name}.containers.${hostname})"
+        if try(var.release.models[container.model].image == null, false)
+      ]]
+    ])))}. Write them under functions, or give the model's model.toml an image and run `invoke release --env ${var.environment}`."
+  }
+
   # The smallest fleet counts: autoscaling may have shrunk a variant to `min` by the time of the next update.
   validation {
     condition = alltrue([for endpoint in values(var.endpoints) :
@@ -190,6 +202,13 @@ variable "async_endpoints" {
     ])}. The release holds: ${join(", ", try(keys(var.release.models), []))}. Correct the name, or run `invoke release --env ${var.environment}` to release the model."
   }
 
+  validation {
+    condition = alltrue([for endpoint in values(var.async_endpoints) : try(var.release.models[endpoint.model].image != null, true)])
+    error_message = "These models have no image for endpoints, only functions serve them: ${join(", ", [
+      for key, endpoint in var.async_endpoints : "${endpoint.model} (async_endpoints.${key})" if try(var.release.models[endpoint.model].image == null, false)
+    ])}. Write them under functions, or give the model's model.toml an image and run `invoke release --env ${var.environment}`."
+  }
+
   # As for `endpoints`: autoscaling may have shrunk the endpoint to `min` by the time of the next update.
   validation {
     condition = alltrue([for endpoint in values(var.async_endpoints) :
@@ -203,13 +222,17 @@ variable "async_endpoints" {
 }
 
 variable "release" {
-  description = "Image name => image by digest, and model name => its image, task and archive. Written by `invoke release` to release.auto.tfvars.json."
+  description = <<-EOT
+    Image name => image by digest, and model name => its task, the image and archive with which endpoints serve it, and the image
+    that holds it for Lambda functions; a model has one or both. Written by `invoke release` to release.auto.tfvars.json.
+  EOT
   type = object({
     images = map(string)
     models = map(object({
-      image   = string
-      task    = string
-      archive = string
+      task           = string
+      image          = optional(string)
+      archive        = optional(string)
+      function_image = optional(string)
     }))
   })
   default = null
@@ -220,8 +243,17 @@ variable "release" {
   }
 
   validation {
-    condition     = alltrue([for model in values(try(var.release.models, {})) : contains(keys(var.release.images), model.image)])
-    error_message = "release.models names images that release.images does not hold: ${join(", ", distinct([for model in values(try(var.release.models, {})) : model.image if !contains(keys(try(var.release.images, {})), model.image)]))}. Run `invoke release --env ${var.environment}` again instead of editing the file."
+    condition = alltrue(flatten([for model in values(try(var.release.models, {})) : [
+      for image in [model.image, model.function_image] : image == null || contains(keys(var.release.images), coalesce(image, "none"))
+    ]]))
+    error_message = "release.models names images that release.images does not hold: ${join(", ", distinct(flatten([for model in values(try(var.release.models, {})) : [
+      for image in [model.image, model.function_image] : image if image != null && !contains(keys(try(var.release.images, {})), coalesce(image, "none"))
+    ]])))}. Run `invoke release --env ${var.environment}` again instead of editing the file."
+  }
+
+  validation {
+    condition     = alltrue([for model in values(try(var.release.models, {})) : (model.image == null) == (model.archive == null)])
+    error_message = "An image that endpoints use needs an archive, and an archive an image; one is missing in release.models of: ${join(", ", [for name, model in try(var.release.models, {}) : name if(model.image == null) != (model.archive == null)])}. Run `invoke release --env ${var.environment}` again instead of editing the file."
   }
 }
 

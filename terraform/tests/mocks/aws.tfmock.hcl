@@ -86,3 +86,28 @@ mock_resource "aws_sagemaker_endpoint_configuration" {
     name = "serving-test-20260101000000000000000001"
   }
 }
+
+mock_resource "aws_lambda_function" {
+  defaults = {
+    arn     = "arn:aws:lambda:ap-northeast-2:123456789012:function:serving-test-object-detection"
+    version = "4"
+  }
+}
+
+mock_resource "aws_lambda_invocation" {
+  defaults = {
+    result = "{\"ready\": true, \"model\": \"object_detection\", \"task\": \"detection\", \"version\": \"4\"}"
+  }
+}
+
+mock_resource "aws_lambda_alias" {
+  defaults = {
+    arn = "arn:aws:lambda:ap-northeast-2:123456789012:function:serving-test-object-detection:live"
+  }
+}
+
+mock_resource "aws_lambda_function_url" {
+  defaults = {
+    function_url = "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.ap-northeast-2.on.aws/"
+  }
+}

@@ -1,4 +1,5 @@
-"""A small HTTP server that speaks the SageMaker runtime's REST contract, for tests of the clients.
+"""A small HTTP server that speaks the REST contract of SageMaker's runtime and of Lambda's Invoke, for tests
+of the clients.
 
 It answers the three tasks with rules that a test can predict. What comes first is taken from its script: one
 action a request, e.g. ``throttle()`` or ``die()``. Calls of other services are handed on to moto, unless one
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 from serving_contracts import TASKS, ContainerError, InvalidInput
 
 ENDPOINT = "serving-local-korean-nlp"
+CONTAINER = "x-amzn-sagemaker-target-container-hostname"
 LOG = "arn:aws:logs:ap-northeast-2:123456789012:log-group:/aws/sagemaker/Endpoints/" + ENDPOINT
 
 
@@ -36,7 +38,7 @@ class Call:
 
     @property
     def container(self) -> str | None:
-        return self.headers.get("x-amzn-sagemaker-target-container-hostname")
+        return self.headers.get(CONTAINER)
 
     @property
     def rows(self) -> list[Any]:
@@ -156,7 +158,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_PUT = do_DELETE = do_GET
 
     def do_POST(self) -> None:
-        if not self.path.startswith("/endpoints/"):
+        if not self.path.startswith(("/endpoints/", "/2015-03-31/functions/")):
             return self.do_GET()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}

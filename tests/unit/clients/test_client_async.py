@@ -15,11 +15,13 @@ from runtime_stand_in import Runtime
 import serving_clients
 from serving_clients import (
     AsyncEndpointClient,
+    AsyncFunctionClient,
     AsyncJob,
     AsyncJobsClient,
     AsyncSession,
     CatalogNotFound,
     EndpointClient,
+    FunctionClient,
     InvalidRequest,
     Job,
     JobsClient,
@@ -52,10 +54,11 @@ def arguments(function: Any) -> list[tuple[str, Any, Any]]:
     [
         (Session, AsyncSession),
         (EndpointClient, AsyncEndpointClient),
+        (FunctionClient, AsyncFunctionClient),
         (JobsClient, AsyncJobsClient),
         (Job, AsyncJob),
     ],
-    ids=["session", "endpoint", "jobs", "job"],
+    ids=["session", "endpoint", "function", "jobs", "job"],
 )
 def test_the_twins_have_the_same_names_and_arguments(kind: type, twin: type) -> None:
     assert public(kind) == public(twin)
@@ -70,12 +73,32 @@ def test_the_twins_have_the_same_names_and_arguments(kind: type, twin: type) -> 
 def test_the_ways_in_have_the_same_arguments() -> None:
     assert arguments(connect) == arguments(aconnect)
     assert arguments(EndpointClient) == arguments(AsyncEndpointClient)
+    assert arguments(FunctionClient) == arguments(AsyncFunctionClient)
     assert arguments(JobsClient) == arguments(AsyncJobsClient)
 
 
 AWAITED: dict[type, set[str]] = {
-    AsyncSession: {"sentiment", "similarity", "summarize", "segment", "gather", "refresh", "close"},
-    AsyncEndpointClient: {"sentiment", "similarity", "summarize", "invoke", "close"},
+    AsyncSession: {
+        "sentiment",
+        "similarity",
+        "summarize",
+        "detect",
+        "segment",
+        "gather",
+        "refresh",
+        "close",
+    },
+    AsyncEndpointClient: {"sentiment", "similarity", "summarize", "detect", "invoke", "close"},
+    AsyncFunctionClient: {
+        "sentiment",
+        "similarity",
+        "summarize",
+        "detect",
+        "invoke",
+        "call",
+        "send_event",
+        "close",
+    },
     AsyncJobsClient: {"submit", "submit_all", "gather", "close"},
     AsyncJob: {"result", "done", "progress"},
 }

@@ -288,12 +288,9 @@ def test_an_endpoint_that_serves_something_else_is_refused_with_what_it_serves(
 
 
 def test_a_pattern_of_a_later_version_is_named(runtime: Runtime, moto_url: str) -> None:
-    publish(moto_url, "local", catalog(function=endpoint("real", "sentiment", "lambda")))
-    with (
-        connect("local", endpoint_url=runtime.url) as session,
-        pytest.raises(EndpointNotFound, match=r"of the pattern 'lambda'.*upgrade it"),
-    ):
-        session.sentiment("좋아")
+    publish(moto_url, "local", catalog(novel=endpoint("real", "sentiment", "batch")))
+    with pytest.raises(InvalidCatalog, match=r"endpoints\.novel\.pattern.*must be one of .*, not 'batch'"):
+        connect("local", endpoint_url=runtime.url)
 
 
 def test_a_catalog_can_be_read_again(session: Session, moto_url: str) -> None:

@@ -390,6 +390,7 @@ def test_each_pattern_says_how_the_other_is_asked(
         "pattern": "serverless",
         "endpoint_name": "fast",
         "mode": "Single",
+        "serverless": {"max_concurrency": 5},
         "containers": {"main": {"task": "segmentation", "model": "m"}},
     }
     publish(moto_url, "local", catalog(slow=slow, fast=fast))

@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from serving_clients import (
+    DetectedObject,
+    Detection,
     InvalidRequest,
     Mask,
     Segmentation,
@@ -156,6 +158,20 @@ def test_a_frame_of_a_video_can_be_picked() -> None:
     assert overlay(PLAIN, video, frame=1).tobytes() == overlay(PLAIN, scene(CUP)).tobytes()
 
 
+def test_a_detection_is_drawn_as_boxes_with_labels() -> None:
+    cat = DetectedObject("cat", 0.9, (60.0, 80.0, 160.0, 200.0))
+    mouse = DetectedObject("mouse", 0.6, (100.0, 120.0, 120.0, 140.0))
+    seen = Detection(320, 240, (mouse, cat))
+    drawn = np.asarray(overlay(PLAIN, seen, labels=False))
+    assert tuple(drawn[80, 62]) == colour("cat")
+    assert tuple(drawn[120, 110]) == colour("mouse")
+    assert tuple(drawn[140, 140]) == GREY  # nothing is tinted
+    assert tuple(np.asarray(PLAIN)[80, 62]) == GREY  # what was given stays as it is
+    labelled = np.asarray(overlay(file_of(PLAIN), seen)).astype(int)
+    assert (np.abs(labelled - drawn).sum(axis=2) > 0)[60:80, 60:120].sum() > 200
+    assert overlay(PLAIN, Detection(320, 240, ())).tobytes() == PLAIN.tobytes()
+
+
 REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "another size": (Image.new("RGB", (10, 10)), scene(CUP), {}, "image"),
     "no picture": (b"hello", scene(CUP), {}, "image"),
@@ -163,6 +179,8 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "a missing file": ("missing.png", scene(CUP), {}, "image"),
     "no result": (PLAIN, {"frames": []}, {}, "result"),
     "a frame too far": (PLAIN, scene(CUP), {"frame": 1}, "frame"),
+    "a frame of a detection": (PLAIN, Detection(320, 240, ()), {"frame": 1}, "frame"),
+    "a detection of another size": (PLAIN, Detection(10, 10, ()), {}, "image"),
     "a frame before": (PLAIN, scene(CUP), {"frame": -1}, "frame"),
     "too much": (PLAIN, scene(CUP), {"alpha": 1.5}, "alpha"),
     "no font": (PLAIN, scene(CUP), {"font": "missing.ttf"}, "font"),

@@ -73,6 +73,24 @@ def test_a_status_is_told_as_a_tree() -> None:
             {"name": "e", "status": "InService", "variants": [variant], "async_queue": queue},
             {"name": "f", "status": "InService", "variants": []},
         ],
+        "functions": [
+            {
+                "name": "detect",
+                "state": "Active",
+                "aliases": [{"name": "live", "version": "2", "weights": {"3": 0.1}}],
+                "urls": {"live": "http://127.0.0.1:1/lambda-url/u/"},
+                "event_queue": {"queued": 0, "in_process": 1, "done": 2, "failed": 0},
+                "environments": [
+                    {
+                        "environment": "0123456789abcdef",
+                        "version": "2",
+                        "status": "Idle",
+                        "pid": 8,
+                        "invocations": 4,
+                    }
+                ],
+            }
+        ],
     }
     assert list(describe(status)) == [
         "http://127.0.0.1:1  up for 3 s, process 1; a minute of waiting takes 1 s",
@@ -82,5 +100,10 @@ def test_a_status_is_told_as_a_tree() -> None:
         "    i-1  Healthy",
         "      sentiment  Restarting, process 7, restarted 2 times, last exit: signal 9",
         "f  InService",
+        "detect  Active",
+        "  live  version 2, 10% to 3",
+        "  http://127.0.0.1:1/lambda-url/u/",
+        "  queue  0 waiting, 1 in process, 2 done",
+        "  01234567  version 2, Idle, process 8, 4 invocations",
     ]
     assert "not running" in next(iter(describe(None)))

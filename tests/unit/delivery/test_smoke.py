@@ -306,7 +306,7 @@ def test_every_version_behind_the_alias_of_a_function_is_called(
 
 
 def test_a_photograph_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match="request = { photo = … }: cat, "):
+    with pytest.raises(ValueError, match=r"request = \{ photo = … \}: cat, "):
         ask_about_photo(SimpleNamespace(), SmokeCase({"photo": "unicorn"}, {}))  # type: ignore[arg-type]
 
 

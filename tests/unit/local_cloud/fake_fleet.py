@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from local_cloud.asynchronous import AsyncInference
 from local_cloud.clock import Clock
@@ -13,6 +13,7 @@ from local_cloud.hosting import (
     InvocationError,
     InvokeRequest,
     InvokeResponse,
+    ServerlessState,
     VariantSpec,
     VariantState,
 )
@@ -28,6 +29,7 @@ class FakeFleet:
         self.endpoint_name = endpoint_name
         self.variants = list(variants)
         self.capacity = {spec.name: (spec.instance_count, spec.weight) for spec in variants}
+        self.serverless = {spec.name: spec.serverless for spec in variants if spec.serverless is not None}
         self.may_start = asyncio.Event()
         self.may_resize = asyncio.Event()
         self.may_stop = asyncio.Event()
@@ -58,11 +60,28 @@ class FakeFleet:
             now if weight is None else weight,
         )
 
+    async def set_concurrency(
+        self, variant: str, *, max_concurrency: int | None, provisioned: int | None
+    ) -> None:
+        await self.may_resize.wait()
+        if self.resize_fails_with is not None and (provisioned or 0) > 1:
+            raise DeploymentFailed(self.resize_fails_with)
+        now = self.serverless[variant]
+        self.serverless[variant] = replace(
+            now,
+            max_concurrency=now.max_concurrency if max_concurrency is None else max_concurrency,
+            provisioned=now.provisioned if provisioned is None else provisioned,
+        )
+
     def describe(self) -> list[VariantState]:
         return [
-            VariantState(name, weight, weight, count, count, (), ())
+            VariantState(name, weight, weight, count, count, (), (), self._pool(name))
             for name, (count, weight) in self.capacity.items()
         ]
+
+    def _pool(self, variant: str) -> ServerlessState | None:
+        spec = self.serverless.get(variant)
+        return None if spec is None else ServerlessState(spec, spec, 0, 0, 0, ())
 
     async def invoke(self, request: InvokeRequest) -> InvokeResponse:
         self.requests.append(request)

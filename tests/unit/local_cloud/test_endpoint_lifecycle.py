@@ -293,10 +293,9 @@ async def test_names_differ_by_more_than_case_and_arns_are_in_lower_case(
 
 
 async def test_what_is_not_hosted_here_is_refused_at_create_endpoint_and_named(with_config: Call) -> None:
-    serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
-    variant: dict[str, Any] = {"VariantName": "v", "ModelName": "m", "ServerlessConfig": serverless}
+    variant: dict[str, Any] = {"VariantName": "v", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     with_config("CreateEndpointConfig", EndpointConfigName="other", ProductionVariants=[variant])
-    with pytest.raises(AwsError, match=r"does not host .*ServerlessConfig"):
+    with pytest.raises(AwsError, match=r"does not host inference components"):
         with_config("CreateEndpoint", EndpointName="e", EndpointConfigName="other")
     with pytest.raises(AwsError, match="Could not find endpoint"):
         with_config("DescribeEndpoint", EndpointName="e")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from local_cloud.backing_services import BackingServices
+from local_cloud.functions.service import LambdaService
 from local_cloud.gateway import Gateway, listen
 from local_cloud.sagemaker.api import ControlPlane
 
@@ -37,7 +39,9 @@ async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 async def url(plane: ControlPlane) -> AsyncIterator[str]:
     server = await asyncio.start_server(break_off, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
-    gateway = Gateway(plane, Breaking(f"http://{host}:{port}"), account="123456789012")
+    functions = Mock(LambdaService)
+    functions.url_call.return_value, functions.matches.return_value = None, False
+    gateway = Gateway(plane, Breaking(f"http://{host}:{port}"), functions, account="123456789012")
     listener = listen(0)
     await gateway.start(listener)
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"

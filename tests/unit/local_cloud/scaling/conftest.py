@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from scaling_fakes import Account, FakeClock, FakeVariants
+from scaling_fakes import DIMENSION, Account, FakeClock, FakeVariants
 
 from local_cloud.scaling import ScalingEngine, hooks
 
@@ -28,7 +28,7 @@ async def engine(clock: FakeClock, variants: FakeVariants) -> AsyncIterator[Scal
     """Listens to moto; evaluates when the test says."""
     import asyncio
 
-    engine = ScalingEngine(variants, clock)
+    engine = ScalingEngine({DIMENSION: variants}, clock)
     engine._loop = asyncio.get_running_loop()
     engine._publisher.start()
     hooks.listen(engine)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from scaling_fakes import RESOURCE
 
-from local_cloud.scaling import step_scaling, target_tracking
+from local_cloud.scaling import kinds, step_scaling, target_tracking
 
 CUSTOM = {"Namespace": "n", "MetricName": "m", "Statistic": "Average"}
 
@@ -59,7 +59,7 @@ def test_a_policy_that_tracks_nothing_is_refused(policy: dict[str, Any], complai
 )
 def test_only_variants_are_tracked(resource: str) -> None:
     with pytest.raises(ValueError, match="is not endpoint/"):
-        target_tracking.variant_of(resource)
+        kinds.variant_of(resource)
 
 
 @pytest.mark.parametrize(

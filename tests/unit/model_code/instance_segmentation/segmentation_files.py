@@ -11,10 +11,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from instance_segmentation.pictures import Pixels
 from instance_segmentation.segmenter import Instances, Preset
 from serving_contracts.media import MediaRequest
 from serving_contracts.segmentation import SegmentationOptions
+from vision.pictures import Pixels
 
 RED = (230, 20, 20)
 #: (left, top, right, bottom) of the red block in :func:`scene`, in pixels of a 96 × 64 picture.

@@ -14,7 +14,8 @@ import sys, warnings
 warnings.simplefilter("ignore")
 import numpy as np
 import mxnet as mx
-from instance_segmentation import compat, network
+from instance_segmentation import network
+from vision import compat
 
 if sys.argv[1] == "without":
     compat.prepare = lambda: None
@@ -63,7 +64,7 @@ def test_without_compat_they_differ_or_the_process_crashes() -> None:
 
 def test_truncated_pictures_are_refused_although_gluoncv_lets_pillow_take_them() -> None:
     program = (
-        "from instance_segmentation import compat; compat.prepare(); "
+        "from vision import compat; compat.prepare(); "
         "from PIL import ImageFile; print(ImageFile.LOAD_TRUNCATED_IMAGES)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)

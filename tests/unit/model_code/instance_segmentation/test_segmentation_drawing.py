@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from instance_segmentation.drawing import COLOURS, Found, draw
+from instance_segmentation.drawing import Found, draw
 from instance_segmentation.masks import Patch
+from vision.labels import COLOURS
 
 GREY = np.full((240, 320, 3), 100, np.uint8)
 

@@ -12,7 +12,7 @@ import pytest
 from test_segmentation_darknet import darknet_file
 
 import instance_segmentation
-from instance_segmentation import compat, darknet
+from instance_segmentation import darknet
 from instance_segmentation.average_precision import find, measure
 from instance_segmentation.network import build_demo_network, build_zoo_network
 from instance_segmentation.scenes import CLASSES, draw_scene
@@ -26,6 +26,7 @@ from instance_segmentation.segmenter import (
     load_demo,
     save,
 )
+from vision import compat
 
 WEIGHTS = Path(instance_segmentation.__file__).parent / "weights"
 IMAGE = draw_scene(5, 240, 320).image

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from segmentation_files import HEIGHT, WIDTH, read_video, scene, turn_video, write_video
 
-from instance_segmentation.pictures import Pixels
 from instance_segmentation.videos import USUAL_RATE, Frame, Video, VideoWriter
 from serving_contracts.errors import InvalidInput
 from serving_contracts.media import NobodyWaits
+from vision.pictures import Pixels
 
 
 def no_check() -> None:
@@ -192,7 +192,7 @@ def test_a_sound_without_pictures_is_refused(tmp_path: Path) -> None:
 
 def test_frames_of_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "body", [scene()])
-    monkeypatch.setattr("instance_segmentation.pictures.MAX_PICTURE_PIXELS", WIDTH * HEIGHT - 1)
+    monkeypatch.setattr("vision.pictures.MAX_PICTURE_PIXELS", WIDTH * HEIGHT - 1)
     with pytest.raises(InvalidInput, match=f"the video has {WIDTH} × {HEIGHT} pixels"):
         Video(path, 1)
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import zipfile
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import mxnet as mx
@@ -42,29 +37,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def zoo_server(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Serves the parameters under the name and checksum that gluoncv knows; yields the folder it serves."""
-    digest = hashlib.sha1(published.read_bytes(), usedforsecurity=False).hexdigest()
-    monkeypatch.setitem(model_store._model_sha1, NAME, digest)
-    monkeypatch.delenv("MXNET_HOME", raising=False)
-    root = tmp_path / "server" / "gluon" / "models"
-    root.mkdir(parents=True)
-    with zipfile.ZipFile(root / f"{NAME}-{digest[:8]}.zip", "w") as archive:
-        archive.write(published, f"{NAME}-{digest[:8]}.params")
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    handler = partial(Quiet, directory=str(tmp_path / "server"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    monkeypatch.setenv("MXNET_GLUON_REPO", f"http://127.0.0.1:{server.server_port}/")
-    yield root
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+def zoo_server(published: Path, publish_in_zoo: Callable[[str, Path], Path]) -> Path:
+    """Serves the parameters under the name and checksum that gluoncv knows; the folder it serves."""
+    return publish_in_zoo(NAME, published)
 
 
 def test_a_network_of_the_zoo_is_downloaded_checked_and_ready_to_serve(

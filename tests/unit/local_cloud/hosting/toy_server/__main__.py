@@ -67,6 +67,14 @@ class Handler(BaseHTTPRequestHandler):
             # "work 0.1 text" takes its time and answers with what it was asked.
             time.sleep(float(rest.partition(" ")[0]))
             self._answer(200, f"{NAME}({body.decode()})".encode())
+        elif word == "pid":
+            time.sleep(float(rest or 0))
+            self._answer(200, str(os.getpid()).encode())
+        elif word == "allocate":
+            held = bytearray(int(rest) << 20)
+            held[::4096] = b"x" * len(held[::4096])  # only pages that were written to count
+            time.sleep(20)
+            self._answer(200, b"allocated")
         elif word == "large":
             self._large(int(rest))
         elif word == "env":
@@ -149,6 +157,8 @@ def main() -> None:
     if MODE == "crash-once" and not Path("crashed").exists():
         Path("crashed").touch()
         sys.exit(1)
+    if MODE == "slow-start":
+        time.sleep(float(os.environ["TOY_SECONDS"]))
     if MODE == "only-one":
         mark = Path(os.environ["TOY_MARK"])
         if mark.exists():

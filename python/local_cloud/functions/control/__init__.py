@@ -1,0 +1,1 @@
+"""Lambda's control plane: functions, versions, aliases, concurrency, permissions and function URLs."""

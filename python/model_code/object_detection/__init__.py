@@ -1,0 +1,1 @@
+"""Object detection: which objects does a picture show, and where?"""
