@@ -52,11 +52,6 @@ run "publishes_a_version_probes_it_and_makes_it_live" {
   }
 
   assert {
-    condition     = aws_lambda_function_event_invoke_config.live.qualifier == "live" && aws_lambda_function_event_invoke_config.live.maximum_retry_attempts == 2 && aws_lambda_function_event_invoke_config.live.maximum_event_age_in_seconds == 21600 && length(aws_lambda_function_event_invoke_config.live.destination_config) == 0
-    error_message = "Events sent to live must be tried as often and as long as Lambda does unasked."
-  }
-
-  assert {
     condition     = length(aws_lambda_function_url.live) == 0 && output.url == null && output.qualifier == "live" && output.version == "4"
     error_message = "There must be no URL that nobody asked for."
   }
@@ -81,8 +76,6 @@ run "options_reach_their_resources" {
     logging              = { format = "JSON", application_level = "WARN" }
     tracing              = true
     dead_letter_queue    = { arn = "arn:aws:sqs:ap-northeast-2:123456789012:dead" }
-    failure_queue        = { arn = "arn:aws:sqs:ap-northeast-2:123456789012:failures" }
-    events               = { retries = 0, max_age_seconds = 60 }
     vpc                  = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
     url                  = { cors = { allow_origins = ["https://app.example.com"] } }
     tags                 = { Team = "vision" }
@@ -111,11 +104,6 @@ run "options_reach_their_resources" {
   assert {
     condition     = aws_lambda_function.this.tracing_config[0].mode == "Active" && aws_lambda_function.this.dead_letter_config[0].target_arn == "arn:aws:sqs:ap-northeast-2:123456789012:dead" && aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1"])
     error_message = "Tracing, dead letters and the VPC are the function's own."
-  }
-
-  assert {
-    condition     = aws_lambda_function_event_invoke_config.live.maximum_retry_attempts == 0 && aws_lambda_function_event_invoke_config.live.maximum_event_age_in_seconds == 60 && aws_lambda_function_event_invoke_config.live.destination_config[0].on_failure[0].destination == "arn:aws:sqs:ap-northeast-2:123456789012:failures"
-    error_message = "Failed events must go to the queue."
   }
 
   assert {
@@ -254,11 +242,10 @@ run "refuses_what_lambda_would_refuse_late" {
     reserved_concurrency = 0
     environment          = { AWS_REGION = "us-east-1" }
     url                  = { authorization = "JWT" }
-    events               = { retries = 3 }
     logging              = { format = "Text", system_level = "INFO" }
   }
 
-  expect_failures = [var.memory_mb, var.tmp_mb, var.timeout_seconds, var.reserved_concurrency, var.environment, var.url, var.events, var.logging]
+  expect_failures = [var.memory_mb, var.tmp_mb, var.timeout_seconds, var.reserved_concurrency, var.environment, var.url, var.logging]
 }
 
 run "a_canary_names_a_version_that_is_there" {

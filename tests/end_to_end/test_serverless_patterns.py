@@ -42,7 +42,7 @@ def session(deployment: Deployment) -> Iterator[Session]:
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("cat", "cat"), ("astronaut", "person"), ("motorcycle", "motorbike"), ("coffee", "cup")],
+    [("cat", "cat"), ("person", "person"), ("motorcycle", "motorbike"), ("cup", "cup")],
 )
 def test_the_evident_object_of_a_photo_is_found_in_its_own_pixels(
     session: Session, name: str, label: str
@@ -69,7 +69,7 @@ def test_an_annotated_photo_comes_back_when_asked_for(session: Session) -> None:
 
 
 def test_several_photos_are_answered_in_order(session: Session) -> None:
-    answers = session.detect([photo("cat"), photo("coffee"), photo("cat")], score_threshold=0.35)
+    answers = session.detect([photo("cat"), photo("cup"), photo("cat")], score_threshold=0.35)
     labels = [{found.label for found in answer.objects} for answer in answers]
     assert labels[0] == labels[2]
     assert "cat" in labels[0]

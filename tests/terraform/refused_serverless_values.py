@@ -82,8 +82,13 @@ FUNCTION_CASES = [
         allow_credentials=True,
     ),
     url("url-max-age", "between 0 and 86400 (a day)", max_age_seconds=86401),
-    function("retries", "must be 0, 1 or 2", events={"retries": 3}),
-    function("event-age", "between 60 and 21600 (6 hours)", events={"max_age_seconds": 59}),
+    case("event-retries", "modules/lambda_events", "must be 0, 1 or 2", events={"retries": 3}),
+    case(
+        "event-age",
+        "modules/lambda_events",
+        "between 60 and 21600 (6 hours)",
+        events={"max_age_seconds": 59},
+    ),
     function("log-format", 'must be "Text" or "JSON", not "XML"', logging={"format": "XML"}),
     function("level-of-text", 'need format = "JSON"', logging={"application_level": "INFO"}),
     function(

@@ -105,6 +105,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "autoscaling": {"min": 2, "max": 10},
         "reserved_concurrency": 10,
     },
+    "modules/lambda_events": {"function_name": "f", "qualifier": "live"},
     "modules/lambda_failure_queue": {"name": "f-failures", "sender_role_name": "r", "kms_key_arn": "k"},
     "modules/lambda_inference": {
         "name": "serving-dev-object-detection",

@@ -122,21 +122,3 @@ resource "aws_lambda_alias" "live" {
     }
   }
 }
-
-# Of events that are sent to `live`; those sent to a version or to $LATEST have Lambda's own settings.
-resource "aws_lambda_function_event_invoke_config" "live" {
-  function_name                = aws_lambda_function.this.function_name
-  qualifier                    = aws_lambda_alias.live.name
-  maximum_event_age_in_seconds = var.events.max_age_seconds
-  maximum_retry_attempts       = var.events.retries
-
-  dynamic "destination_config" {
-    for_each = var.failure_queue[*]
-
-    content {
-      on_failure {
-        destination = destination_config.value.arn
-      }
-    }
-  }
-}

@@ -89,8 +89,6 @@ module "lambda_inference" {
   reserved_concurrency = each.value.reserved_concurrency
   canary               = each.value.canary
   url                  = each.value.url
-  events               = each.value.events
-  failure_queue        = each.value.failure_queue_name == null ? null : { arn = module.lambda_failure_queue[each.key].arn }
   dead_letter_queue    = each.value.dead_letter_queue_name == null ? null : { arn = module.lambda_dead_letter_queue[each.key].arn }
   logging              = each.value.logging
   tracing              = each.value.tracing
@@ -98,6 +96,16 @@ module "lambda_inference" {
   kms_key_arn          = local.foundation.kms_key_arn
   log_retention_days   = var.log_retention_days
   tags                 = each.value.tags
+}
+
+module "lambda_events" {
+  source   = "../lambda_events"
+  for_each = local.functions
+
+  function_name = each.value.name
+  qualifier     = module.lambda_inference[each.key].qualifier
+  events        = each.value.events
+  failure_queue = each.value.failure_queue_name == null ? null : { arn = module.lambda_failure_queue[each.key].arn }
 }
 
 module "lambda_concurrency" {

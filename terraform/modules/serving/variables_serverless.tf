@@ -2,7 +2,7 @@ variable "functions" {
   description = <<-EOT
     Key => Lambda function, which is then called serving-<environment>-<key>. `model` names a model of the release that has an
     image for functions. What the parts mean stands in the modules that take them: lambda_inference,
-    lambda_failure_queue, lambda_concurrency, lambda_alarms.
+    lambda_events, lambda_failure_queue, lambda_concurrency, lambda_alarms.
   EOT
   type = map(object({
     model = string

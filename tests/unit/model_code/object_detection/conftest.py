@@ -29,7 +29,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights folder of the source ``coco_tiny``, exported by the environment that has MXNet."""
     folder = tmp_path_factory.mktemp("shipped")
     paths = os.pathsep.join(str(REPOSITORY / "python" / name) for name in ("model_code", "contracts"))
-    words = [_workbench(), "-m", "object_detection.sources", "coco_tiny", "--output", folder]
+    words = [_workbench(), "-m", "object_detection.sources", "coco_tiny", "--output", str(folder)]
     done = subprocess.run(
         words,
         cwd=REPOSITORY,
