@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
+from serving_contracts import limits
 
 if TYPE_CHECKING:
     from serving_clients import EndpointClient, FunctionClient, Session
     from serving_contracts.catalog import CatalogEndpoint
+
+
+COLD_CALL_S = limits.SERVERLESS_STARTUP_SECONDS + limits.SERVERLESS_TIMEOUT_SECONDS + 10
+"""A container that has to start first, its answer, and the way there and back."""
 
 
 def activate(environment: Environment) -> None:
@@ -43,9 +48,9 @@ def connect(environment: Environment, *, timeout_s: float = 60.0) -> Session:
 
 def client_of(environment: Environment, endpoint: CatalogEndpoint) -> EndpointClient | FunctionClient:
     """A client of whatever the catalog describes: an endpoint, or a function by its alias."""
-    if endpoint.function is None:
-        return endpoint_client(environment, endpoint.endpoint_name)
-    return function_client(environment, endpoint.endpoint_name, endpoint.function.qualifier)
+    if endpoint.function is not None:
+        return function_client(environment, endpoint.endpoint_name, endpoint.function.qualifier)
+    return endpoint_client(environment, endpoint)
 
 
 def function_client(environment: Environment, function_name: str, qualifier: str) -> FunctionClient:
@@ -56,9 +61,10 @@ def function_client(environment: Environment, function_name: str, qualifier: str
     return serving_clients.FunctionClient(function_name, qualifier=qualifier, env=environment.name)
 
 
-def endpoint_client(environment: Environment, endpoint_name: str) -> EndpointClient:
-    """A client of one endpoint."""
+def endpoint_client(environment: Environment, endpoint: CatalogEndpoint) -> EndpointClient:
+    """A client of one endpoint that answers at once; it waits for a serverless one that starts cold."""
     import serving_clients
 
     activate(environment)
-    return serving_clients.EndpointClient(endpoint_name, env=environment.name)
+    patience = {"timeout": COLD_CALL_S} if endpoint.pattern == "serverless" else {}
+    return serving_clients.EndpointClient(endpoint.endpoint_name, env=environment.name, **patience)

@@ -157,7 +157,7 @@ def _client(
 ) -> EndpointClient | FunctionClient:
     if endpoint.pattern == "lambda":
         return function_client(environment, endpoint.endpoint_name, target.variant)
-    return endpoint_client(environment, endpoint.endpoint_name)
+    return endpoint_client(environment, endpoint)
 
 
 def _ask(
@@ -170,7 +170,7 @@ def _ask(
         function = function_client(environment, endpoint.endpoint_name, target.variant)
         response = function.invoke(body, content_type="application/json")
     else:
-        response = endpoint_client(environment, endpoint.endpoint_name).invoke(
+        response = endpoint_client(environment, endpoint).invoke(
             body,
             content_type="application/json",
             target_container=target.container,

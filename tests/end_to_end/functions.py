@@ -26,6 +26,7 @@ def push_function_image(deployment: Deployment, source: str) -> str:
         image = ImageStore(deployment.directory / "images").create(
             sources={"function.py": module},
             requirements=REQUIREMENTS,
+            no_deps=True,  # as image.toml says of the image with these requirements
             command=["python", "-m", "awslambdaric", "function.handler"],
         )
     ecr = deployment.client("ecr")

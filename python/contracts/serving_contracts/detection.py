@@ -12,6 +12,7 @@ from serving_contracts._checks import a_number, a_string, an_integer, an_object,
 from serving_contracts._options import parse_attributes
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import DEFAULT_SCORE_THRESHOLD, MAX_OBJECTS_RANGE
+from serving_contracts.task_types import MediaTask
 
 IMAGE_TYPES: Final = (media_types.JPEG, media_types.PNG, media_types.WEBP)
 ANSWER_TYPES: Final = (media_types.JSON, media_types.JPEG)
@@ -149,3 +150,16 @@ def dump_answer(answer: Detection) -> dict[str, Any]:
     if answer.picture is not None:
         fields["picture"] = base64.b64encode(answer.picture).decode()
     return fields
+
+
+TASK: Final = MediaTask(
+    name="detection",
+    options_type=DetectionOptions,
+    answer_type=Detection,
+    accepts=IMAGE_TYPES,
+    answers=ANSWER_TYPES,
+    parse_options=parse_options,
+    parse_answer=parse_answer,
+    dump_answer=dump_answer,
+)
+"""The task; see :class:`serving_contracts.task_types.MediaTask`."""

@@ -17,6 +17,7 @@ from serving_contracts.limits import (
     MAX_OBJECTS_RANGE,
 )
 from serving_contracts.masks import Mask
+from serving_contracts.task_types import MediaTask
 
 IMAGE_TYPES: Final = (media_types.JPEG, media_types.PNG, media_types.WEBP, media_types.NPY)
 VIDEO_TYPES: Final = (media_types.MP4,)
@@ -195,3 +196,16 @@ def dump_answer(answer: Segmentation) -> dict[str, Any]:
             for frame in answer.frames
         ],
     }
+
+
+TASK: Final = MediaTask(
+    name="segmentation",
+    options_type=SegmentationOptions,
+    answer_type=Segmentation,
+    accepts=(*IMAGE_TYPES, *VIDEO_TYPES),
+    answers=ANSWER_TYPES,
+    parse_options=parse_options,
+    parse_answer=parse_answer,
+    dump_answer=dump_answer,
+)
+"""The task; see :class:`serving_contracts.task_types.MediaTask`."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 from serving_contracts._checks import a_number, a_text, an_object, one_text, only_fields
 from serving_contracts.errors import InvalidInput
+from serving_contracts.task_types import Task
 
 SentimentLabel = Literal["Pos", "Neg"]
 LABELS: Final[tuple[SentimentLabel, ...]] = get_args(SentimentLabel)
@@ -64,3 +65,15 @@ def parse_answer(value: object) -> Sentiment:
 def dump_answer(answer: Sentiment) -> dict[str, Any]:
     """``{"predicted_label": …, "score": …}``."""
     return {"predicted_label": answer.predicted_label, "score": answer.score}
+
+
+TASK: Final = Task(
+    name="sentiment",
+    request_type=SentimentRequest,
+    answer_type=Sentiment,
+    parse_request=parse_request,
+    dump_request=dump_request,
+    parse_answer=parse_answer,
+    dump_answer=dump_answer,
+)
+"""The task; see :class:`serving_contracts.task_types.Task`."""

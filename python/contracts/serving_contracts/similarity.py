@@ -8,6 +8,7 @@ from typing import Any, Final
 from serving_contracts._checks import a_number, a_text, an_object, json_type, only_fields
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import SIMILARITY_SCORE_RANGE
+from serving_contracts.task_types import Task
 
 _HINT: Final = 'send {"texts": ["…", "…"]}'
 
@@ -72,3 +73,15 @@ def parse_answer(value: object) -> Similarity:
 def dump_answer(answer: Similarity) -> dict[str, Any]:
     """``{"score": …}``."""
     return {"score": answer.score}
+
+
+TASK: Final = Task(
+    name="similarity",
+    request_type=SimilarityRequest,
+    answer_type=Similarity,
+    parse_request=parse_request,
+    dump_request=dump_request,
+    parse_answer=parse_answer,
+    dump_answer=dump_answer,
+)
+"""The task; see :class:`serving_contracts.task_types.Task`."""

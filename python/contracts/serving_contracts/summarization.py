@@ -17,6 +17,7 @@ from serving_contracts._checks import (
 )
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import DEFAULT_MAX_SENTENCES, MAX_SENTENCES_RANGE
+from serving_contracts.task_types import Task
 
 _HINT: Final = 'send {"text": "…", "max_sentences": 3}'
 
@@ -117,3 +118,15 @@ def dump_answer(answer: Summary) -> dict[str, Any]:
     """The JSON object that :func:`parse_answer` reads."""
     sentences = [{"index": s.index, "text": s.text, "score": s.score} for s in answer.sentences]
     return {"summary": answer.summary, "sentences": sentences, "method": answer.method}
+
+
+TASK: Final = Task(
+    name="summarization",
+    request_type=SummarizationRequest,
+    answer_type=Summary,
+    parse_request=parse_request,
+    dump_request=dump_request,
+    parse_answer=parse_answer,
+    dump_answer=dump_answer,
+)
+"""The task; see :class:`serving_contracts.task_types.Task`."""
