@@ -66,5 +66,7 @@ def endpoint_client(environment: Environment, endpoint: CatalogEndpoint) -> Endp
     import serving_clients
 
     activate(environment)
-    patience = {"timeout": COLD_CALL_S} if endpoint.pattern == "serverless" else {}
-    return serving_clients.EndpointClient(endpoint.endpoint_name, env=environment.name, **patience)
+    client = serving_clients.EndpointClient
+    if endpoint.pattern == "serverless":
+        return client(endpoint.endpoint_name, env=environment.name, timeout=COLD_CALL_S)
+    return client(endpoint.endpoint_name, env=environment.name)

@@ -1,4 +1,4 @@
-"""What a task is. Each lives in the module of its name, as ``TASK``; :mod:`serving_contracts.tasks` has them all.
+"""What a task is. Each is ``TASK`` of the module of its name; :mod:`serving_contracts.tasks` has them all.
 
 A container or a function serves one task: it loads that one by name, and imports none of the others.
 """

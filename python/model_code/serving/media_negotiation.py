@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from serving.errors import ServingError
 from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
-from serving_contracts.tasks import MediaTask
+from serving_contracts.task_types import MediaTask
 
 if TYPE_CHECKING:
     from serving.intake import Headers  # not at run time: a Lambda function has no event loop to import

@@ -29,13 +29,13 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
-from serving_contracts.tasks import MEDIA_TASKS, TASKS, MediaTask, Task
+from serving_contracts.task_types import TASK_NAMES, MediaTask, Task, load_task
 
 AnyTask: TypeAlias = Task[Any, Any] | MediaTask[Any, Any]
 
@@ -121,10 +121,9 @@ def _read_manifest(model_dir: Path) -> tuple[str, AnyTask]:
         raise ModelLoadError(f"{path} cannot be read: {_describe(error)}.") from error
     model = manifest.get("model")
     task = model.get("task") if isinstance(model, dict) else None
-    known: Mapping[str, AnyTask] = {**TASKS, **MEDIA_TASKS}
-    if not isinstance(model, dict) or not isinstance(task, str) or task not in known:
-        raise ModelLoadError(f"{path}: [model] task is {task!r}; it must be one of {', '.join(known)}.")
-    return str(model.get("name", task)), known[task]
+    if not isinstance(model, dict) or not isinstance(task, str) or task not in TASK_NAMES:
+        raise ModelLoadError(f"{path}: [model] task is {task!r}; it must be one of {', '.join(TASK_NAMES)}.")
+    return str(model.get("name", task)), load_task(task)
 
 
 def _call_load(module: ModuleType, model_dir: Path, threads: int) -> Any:

@@ -5,6 +5,7 @@ What is raised here is reported to Lambda as the init error, under the name of i
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -25,7 +26,10 @@ def start() -> Function:
     return Function(model, os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"))
 
 
+gc.disable()  # imports and weights make much, and nothing of it is garbage
 _function = start()
+gc.freeze()  # nor need it be looked through again
+gc.enable()
 
 
 def handler(event: Any, context: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from serving.settings import BadSetting
 from serving_contracts.limits import LAMBDA_MB_PER_VCPU
 
 
@@ -29,5 +28,7 @@ def function_threads(environment: Mapping[str, str], available: int) -> int:
     if not memory:
         return available
     if not memory.isdecimal():
+        from serving.settings import BadSetting  # with all settings of a server, which are of no use here
+
         raise BadSetting(f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory!r} is not usable: it is the memory in MB.")
     return max(1, min(available, round(int(memory) / LAMBDA_MB_PER_VCPU)))

@@ -13,7 +13,7 @@ from serving_contracts import media_types
 from serving_contracts._checks import json_type
 from serving_contracts.errors import InvalidInput
 from serving_contracts.limits import LAMBDA_PAYLOAD_BYTES
-from serving_contracts.tasks import Task
+from serving_contracts.task_types import Task
 from serving_lambda.http_events import HttpAnswer, HttpRequest, is_http
 
 Json: TypeAlias = Any

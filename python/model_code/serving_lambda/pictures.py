@@ -18,7 +18,7 @@ from serving_contracts import media_types
 from serving_contracts._checks import json_type, only_fields
 from serving_contracts.errors import InvalidInput
 from serving_contracts.media import MediaAnswer, MediaRequest
-from serving_contracts.tasks import MediaTask
+from serving_contracts.task_types import MediaTask
 from serving_lambda.encoding import from_base64
 from serving_lambda.http_events import HttpRequest
 from serving_lambda.runs import ItemFailed, run

@@ -10,7 +10,7 @@ from serving.errors import ServingError, model_failed
 from serving.model_loader import LoadedModel
 from serving_contracts._checks import json_type
 from serving_contracts.errors import InvalidInput
-from serving_contracts.tasks import Task
+from serving_contracts.task_types import Task
 from serving_lambda.http_events import HttpRequest
 from serving_lambda.runs import ItemFailed, run
 

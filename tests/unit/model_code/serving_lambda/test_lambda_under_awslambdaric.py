@@ -177,6 +177,9 @@ def test_the_init_imports_nothing_that_an_event_can_do_without(tmp_path: Path, f
     for name in ("asyncio", "http.client", "ssl", "uvicorn", "socket", "tempfile", "numpy"):
         assert name not in found
     assert "serving_lambda.pictures" not in found
+    assert "serving_contracts.sentiment" in found
+    for other in ("catalog", "detection", "segmentation", "similarity", "summarization", "tasks"):
+        assert f"serving_contracts.{other}" not in found
 
 
 def test_the_real_sentiment_model_answers_from_the_images_environment(
