@@ -16,6 +16,8 @@ from delivery.terraform_binary import find_terraform, usable_environment
 
 CODE = ("python", "tests", "tasks.py")
 TYPED = ("python",)
+IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadgroup")
+"""End-to-end tests mostly wait for others; the rest goes on meanwhile. tests/conftest.py makes the groups."""
 
 
 def lint() -> None:
@@ -50,9 +52,10 @@ def run_tests(arguments: str = "") -> int:
     """pytest, from the repository's root; answers its exit status. Its summary is the last line it prints.
 
     Args:
-        arguments: what a person wrote after ``--``.
+        arguments: what a person wrote after ``--``; without any, every test is run, by two processes.
     """
-    words = [sys.executable, "-m", "pytest", *shlex.split(arguments)]
+    chosen = shlex.split(arguments) or [*IN_TWO_PROCESSES]
+    words = [sys.executable, "-m", "pytest", *chosen]
     return subprocess.run(words, cwd=Project.here().root, check=False).returncode
 
 

@@ -78,7 +78,7 @@ def test_fields_of_a_later_release_are_ignored() -> None:
         ({"objects": [7]}, "objects[0]"),
         ({"objects": [{"label": "cat", "score": 0.5}]}, "objects[0].box"),
         ({"objects": [{"label": "cat", "score": "high", "box": [1, 2, 3, 4]}]}, "objects[0].score"),
-        ({"objects": [{"label": "", "score": 0.5, "box": [1, 2, 3, 4]}]}, "objects[0].label"),
+        ({"objects": [{"label": 7, "score": 0.5, "box": [1, 2, 3, 4]}]}, "objects[0].label"),
         ({"objects": [{"label": "cat", "score": 0.5, "box": [1, 2, 3]}]}, "objects[0].box"),
         ({"picture": "%"}, "picture"),
         ({"picture": 7}, "picture"),
