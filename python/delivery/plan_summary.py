@@ -5,6 +5,7 @@ type.
 from __future__ import annotations
 
 import json
+import os.path
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 Action = Literal["create", "update", "replace", "destroy", "read"]
 MAX_VALUE_CHARACTERS = 60
+LEAD_CHARACTERS = 20  # shown of what two long values share, before they part
 MAX_ATTRIBUTES = 8
 _UNKNOWN = "(known after apply)"
 _SENSITIVE = "(sensitive)"
@@ -132,22 +134,18 @@ def _attribute_changes(change: Mapping[str, Any]) -> Iterator[AttributeChange]:
     hidden = [change.get("before_sensitive") or {}, change.get("after_sensitive") or {}]
     forcing = {path[0] for path in change.get("replace_paths", []) if path}
     for name in sorted({*before, *after, *unknown}):
-        is_unknown = bool(unknown.get(name))
+        is_unknown = _marks_any(unknown.get(name))
         if not is_unknown and before.get(name) == after.get(name):
             continue
         if is_unknown and name not in forcing and name in ("arn", "id", "tags_all"):
             continue  # computed ones follow from the rest
-        secret = any(isinstance(marks, dict) and marks.get(name) for marks in hidden)
-        yield AttributeChange(
-            path=name,
-            before=_SENSITIVE if secret else _readable(before.get(name)),
-            after=_SENSITIVE
-            if secret
-            else _UNKNOWN
-            if is_unknown and not after.get(name)
-            else _readable(after.get(name)),
-            forces_replacement=name in forcing,
-        )
+        if any(isinstance(marks, dict) and _marks_any(marks.get(name)) for marks in hidden):
+            old = new = _SENSITIVE
+        elif is_unknown and not after.get(name):
+            old, new = _shorten(json.dumps(before.get(name), ensure_ascii=False)), _UNKNOWN
+        else:
+            old, new = _readable_pair(before.get(name), after.get(name))
+        yield AttributeChange(path=name, before=old, after=new, forces_replacement=name in forcing)
 
 
 def _attribute_lines(change: ResourceChange) -> Iterator[str]:
@@ -159,6 +157,26 @@ def _attribute_lines(change: ResourceChange) -> Iterator[str]:
         yield f"… and {len(shown) - MAX_ATTRIBUTES} more attributes"
 
 
-def _readable(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+def _marks_any(marks: Any) -> bool:
+    """Whether anything in an attribute's marks is true: of one with parts they are ``[{}]`` where nothing is
+    secret or unknown.
+    """
+    if isinstance(marks, dict):
+        return any(map(_marks_any, marks.values()))
+    if isinstance(marks, list):
+        return any(map(_marks_any, marks))
+    return bool(marks)
+
+
+def _readable_pair(before: Any, after: Any) -> tuple[str, str]:
+    """Both values, short; of two that are long and begin alike what is shown begins where they part."""
+    old, new = json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
+    shared = len(os.path.commonprefix([old, new]))
+    if max(len(old), len(new)) > MAX_VALUE_CHARACTERS and shared > MAX_VALUE_CHARACTERS // 2:
+        start = shared - LEAD_CHARACTERS
+        old, new = "…" + old[start:], "…" + new[start:]
+    return _shorten(old), _shorten(new)
+
+
+def _shorten(text: str) -> str:
     return text if len(text) <= MAX_VALUE_CHARACTERS else text[: MAX_VALUE_CHARACTERS - 1] + "…"

@@ -9,10 +9,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import servers
 from results import Result
@@ -70,20 +70,20 @@ def function_process(image: ProcessImage) -> FunctionProcess:
     return FunctionProcess(image.python, environment, log, image.entrypoint[1:])
 
 
-def start_function(image: ProcessImage, event: Mapping[str, Any]) -> Start:
+def start_function(image: ProcessImage, event: bytes) -> Start:
     """One cold start of the function, to the answer that the Runtime API gets."""
     with function_process(image) as function:
         answered = _answered(function, event)
         return Start(answered - function.started, _peak_mb(function.process.pid))
 
 
-def seconds_of(function: FunctionProcess, event: Mapping[str, Any]) -> float:
+def seconds_of(function: FunctionProcess, event: bytes) -> float:
     """How long a function takes for an event, from the Runtime API and back to it."""
     started = time.perf_counter()
     return _answered(function, event) - started
 
 
-def _answered(function: FunctionProcess, event: Mapping[str, Any]) -> float:
+def _answered(function: FunctionProcess, event: bytes) -> float:
     posted = function.invoke(event)
     if posted.what != "response" or posted.json().get("statusCode") != 200:
         raise RuntimeError(f"the function answered {posted.body[:500]!r}")
@@ -131,7 +131,8 @@ def sentiment(setup: Setup) -> Iterator[Result]:
     weights = image.app_dir / "model/weights"
     bare = [image.python, Path(__file__).parent / "bare_cold_start.py", weights, TEXT]
     body = json.dumps({"text": TEXT}, ensure_ascii=False)
-    event = {"version": "2.0", "headers": {"content-type": "application/json"}, "body": body}
+    headers = {"content-type": "application/json"}
+    event = json.dumps({"version": "2.0", "headers": headers, "body": body}).encode()
     ours, floor, peers = [], [], []
     for number in range(ROUNDS + 1):
         started = start_function(image, event), start_script(bare)

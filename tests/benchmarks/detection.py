@@ -8,7 +8,7 @@ import statistics
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cold_start
 from results import Result
@@ -32,10 +32,10 @@ def write_photos(folder: Path) -> list[Path]:
     return paths
 
 
-def event_of(path: Path) -> dict[str, Any]:
+def event_of(path: Path) -> bytes:
     """What a function URL makes of a file that is sent to it; its first bytes tell what it is."""
     body = base64.b64encode(path.read_bytes()).decode()
-    return {"version": "2.0", "headers": {}, "body": body, "isBase64Encoded": True}
+    return json.dumps({"version": "2.0", "headers": {}, "body": body, "isBase64Encoded": True}).encode()
 
 
 def bare_command(image: ProcessImage, pictures: list[Path]) -> list[str]:

@@ -15,7 +15,7 @@ from serving_clients._places import Place
 from serving_clients.errors import InvalidRequest, ServingError
 from serving_contracts import media_types
 from serving_contracts.errors import InvalidInput
-from serving_contracts.tasks import MEDIA_TASKS, MediaTask, Task, find_media_task, find_task
+from serving_contracts.tasks import MEDIA_TASKS, TASKS, MediaTask, Task, find_media_task, find_task
 
 Answer = TypeVar("Answer")
 
@@ -128,7 +128,8 @@ def task_called(name: str) -> Task[Any, Any]:
     try:
         return find_task(name)
     except InvalidInput as error:
-        raise InvalidRequest(error.message, field=error.field, hint=error.hint) from None
+        known = ", ".join((*TASKS, *MEDIA_AT_ONCE))
+        raise InvalidRequest(error.message, field=error.field, hint=f"known tasks: {known}") from None
 
 
 def task_answered_at_once(name: str) -> Task[Any, Any] | MediaTask[Any, Any]:

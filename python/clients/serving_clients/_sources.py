@@ -224,9 +224,12 @@ def source_of(what: object) -> Source:
     try:
         about = path.stat()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        hint = "an object in S3 begins with s3://" if "://" in str(path) or ":/" in str(path) else None
-        raise InvalidRequest(f"{path} cannot be read: {why}", hint=hint) from error
+        if isinstance(what, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", what):
+            raise InvalidRequest(
+                f"{what!r:.200} is an address, and no file of this machine",
+                hint="download it first; an object in S3 begins with s3://",
+            ) from error
+        raise InvalidRequest(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not stat.S_ISREG(about.st_mode):
         hint = "one folder at a time gives a list of jobs" if stat.S_ISDIR(about.st_mode) else None
         raise InvalidRequest(f"{path} is no file", hint=hint)

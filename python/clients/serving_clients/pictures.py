@@ -27,6 +27,9 @@ EXTRA: Final = "images"
 MAX_PIXELS: Final = 178_956_970
 """Where Pillow begins to suspect a decompression bomb."""
 
+_MODES_OF_PNG: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
+"""Pillow's modes that a PNG keeps as they are."""
+
 Found = SegmentedObject | DetectedObject
 
 
@@ -92,7 +95,8 @@ def overlay(
 def as_png(image: Any) -> bytes:
     """A Pillow image, or an array of ``(height, width, 3)`` (RGB) or ``(height, width)`` (grey), as a file.
 
-    Nothing is lost. Raises InvalidRequest, and ImportError without the extra ``images``.
+    Nothing is lost, transparency and 16 bits of grey neither. Raises InvalidRequest, and ImportError without
+    the extra ``images``.
     """
     numpy, pillow = _libraries("a picture that is no file")
     if not isinstance(image, pillow.Image.Image):
@@ -107,7 +111,17 @@ def as_png(image: Any) -> bytes:
             raise InvalidRequest(f"an array of {shape} is no picture", field="image")
         image = pillow.Image.fromarray(image[:, :, 0] if shape[2:] == (1,) else image)
     file = io.BytesIO()
-    image.convert("RGB").save(file, "PNG", compress_level=1)
+    try:
+        if image.mode not in _MODES_OF_PNG:
+            image = image.convert("RGB")
+        # Profiles and EXIF of the file that it was opened from say nothing of these pixels.
+        image.save(file, "PNG", compress_level=1, icc_profile=None, exif=b"")
+    except (OSError, ValueError, SyntaxError, pillow.Image.DecompressionBombError) as error:
+        raise InvalidRequest(
+            f"the Pillow image cannot be read: {error}",
+            field="image",
+            hint="is its file whole, and still open?",
+        ) from error
     return file.getvalue()
 
 

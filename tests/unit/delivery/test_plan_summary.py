@@ -68,6 +68,45 @@ def test_secrets_are_not_shown() -> None:
     assert "password: (sensitive) → (sensitive)" in text
 
 
+def test_parts_that_hold_nothing_secret_are_shown() -> None:
+    change = {
+        "actions": ["update"],
+        "before": {"logging_config": [{"log_format": "Text"}], "tracing_config": [{"mode": "Active"}]},
+        "after": {"logging_config": [{"log_format": "JSON"}], "tracing_config": [{"mode": "Active"}]},
+        "before_sensitive": {"logging_config": [{}], "tracing_config": [{}]},
+        "after_sensitive": {"logging_config": [{}], "tracing_config": [{}]},
+        "after_unknown": {"logging_config": [{}], "tracing_config": [{}]},
+    }
+    (found,) = summarise(plan_of(change)).changes
+    (attribute,) = found.attributes
+    assert (attribute.before, attribute.after) == ('[{"log_format": "Text"}]', '[{"log_format": "JSON"}]')
+
+
+def test_a_secret_deep_inside_hides_its_attribute() -> None:
+    change = {
+        "actions": ["update"],
+        "before": {"environment": [{"variables": {"TOKEN": "hunter2"}}]},
+        "after": {"environment": [{"variables": {"TOKEN": "hunter3"}}]},
+        "before_sensitive": {"environment": [{"variables": {"TOKEN": True}}]},
+        "after_sensitive": {"environment": [{}]},
+    }
+    assert "hunter" not in summarise(plan_of(change)).render()
+
+
+def test_long_values_are_shown_from_where_they_part() -> None:
+    shared = "x" * 500
+    change = {
+        "actions": ["update"],
+        "before": {"value": shared + ' "timeout": 30' + "y" * 500},
+        "after": {"value": shared + ' "timeout": 20' + "y" * 500},
+    }
+    (attribute,) = summarise(plan_of(change)).changes[0].attributes
+    assert attribute.before.startswith("…x")
+    assert len(attribute.before) <= 60
+    assert "30yy" in attribute.before
+    assert "20yy" in attribute.after
+
+
 def test_what_is_computed_anyway_is_left_out_unless_it_forces_a_replacement() -> None:
     change = {
         "actions": ["delete", "create"],

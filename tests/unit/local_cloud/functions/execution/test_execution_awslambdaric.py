@@ -9,9 +9,22 @@ from pathlib import Path
 import pytest
 from function_toys import Lab, becomes, build_image, request, tail_lines
 
+from delivery import images
+from delivery.project import Project
 from local_cloud.functions.specs import FunctionVersion
+from local_cloud.image_store import ImageStore
 
-awslambdaric = pytest.importorskip("awslambdaric")
+
+@pytest.fixture(scope="session")
+def ric_packages() -> Path:
+    """Where the locked packages of the image ``lambda_sentiment`` lie; made where they are not there."""
+    project = Project.here()
+    image = images.find_image(project, "lambda_sentiment")
+    python = ImageStore(project.images_dir).environment(
+        image.requirements, python=image.python, no_deps=image.no_deps, progress=lambda _: None
+    )
+    (packages,) = python.parents[1].glob("lib/python*/site-packages/awslambdaric")
+    return packages.parent
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +35,9 @@ def ric_image(aws_url: str, function_images: Path) -> str:
 
 
 @pytest.fixture
-def version(lab: Lab, ric_image: str) -> FunctionVersion:
-    """The image's environment is empty: the client comes from that of the tests."""
-    packages = str(Path(awslambdaric.__file__).parents[1])
-    return lab.version(image_uri=ric_image, environment={"PYTHONPATH": packages})
+def version(lab: Lab, ric_image: str, ric_packages: Path) -> FunctionVersion:
+    """The image's environment is empty: the client comes from another image's."""
+    return lab.version(image_uri=ric_image, environment={"PYTHONPATH": str(ric_packages)})
 
 
 async def test_it_is_served_call_after_call(lab: Lab, version: FunctionVersion) -> None:
