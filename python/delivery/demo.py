@@ -16,6 +16,7 @@ from rich.table import Table
 
 from delivery.callers import client_of, connect
 from delivery.demo_async import print_async_demo, segment_everything
+from delivery.demo_cold import print_cold_starts, wake_everything
 from delivery.demo_photos import detect_everything, print_photo_demo
 from delivery.deploy import deploy
 from delivery.errors import DeliveryError
@@ -90,6 +91,9 @@ def run_demo(job: Job) -> None:
     if asynchronous is not None:
         print_async_demo(job, asynchronous)
         reporter.say(f"\nThe files, as sent and with what was found in them: {project.show(pictures)}/")
+    woken = wake_everything(job, REQUESTS)
+    if woken:
+        print_cold_starts(job, woken)
     url = job.environment.local_cloud().url
     document = {
         "started_at": started_at.isoformat(timespec="seconds"),
@@ -99,6 +103,7 @@ def run_demo(job: Job) -> None:
         "answers": [asdict(item) for item in answered],
         "photos": asdict(photos) if photos is not None else None,
         "asynchronous": asdict(asynchronous) if asynchronous is not None else None,
+        "cold_starts": [asdict(item) for item in woken],
     }
     path = project.local_dir / "demo.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
