@@ -27,8 +27,9 @@ def activate(environment: Environment) -> None:
             os.environ[name] = value
 
 
-def connect(environment: Environment, *, timeout_s: float = 60.0) -> Session:
-    """A session of the client library. It reads the catalog, so something must be deployed.
+def connect(environment: Environment) -> Session:
+    """A session of the client library, whose calls wait for cold starts. It reads the catalog, so something
+    must be deployed.
 
     Raises:
         DeliveryError: there is no catalog, or AWS cannot be reached.
@@ -37,7 +38,7 @@ def connect(environment: Environment, *, timeout_s: float = 60.0) -> Session:
 
     activate(environment)
     try:
-        return serving_clients.connect(environment.name, timeout=timeout_s)
+        return serving_clients.connect(environment.name)
     except serving_clients.ServingError as error:
         raise DeliveryError(
             f"Environment {environment.name!r} cannot be called.",

@@ -14,7 +14,7 @@ from delivery.console import Reporter
 from delivery.environments import Environment, LocalCloud, find_environment
 from delivery.errors import DeliveryError
 from delivery.images import find_images
-from delivery.model_folder import find_models
+from delivery.model_folder import REPOSITORY, find_models
 from delivery.project import Project
 from delivery.terraform_binary import check_version, find_terraform
 from delivery.terraform_mirror import find_mirror, locked_providers, target_platform
@@ -126,7 +126,11 @@ def weights(environment: Environment) -> Finding:
     if missing:
         files = ", ".join(environment.project.show(path) for paths in missing.values() for path in paths)
         return Finding("weights", False, f"missing: {files}", f"`invoke models.train {next(iter(missing))}`")
-    return Finding("weights", True, f"{len(models)} models, all their weights are there")
+    elsewhere = [f"{model.name} from {model.source}" for model in models if model.source != REPOSITORY]
+    later = f"; `invoke package` and `deploy` fetch, once: {', '.join(elsewhere)}" if elsewhere else ""
+    return Finding(
+        "weights", True, f"of {len(models)} models, all that the repository holds are there{later}"
+    )
 
 
 def image_needs(environment: Environment) -> Finding:

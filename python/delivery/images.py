@@ -270,7 +270,7 @@ def released_elsewhere(
 ) -> str:
     """The URI of an image of an environment in AWS: what ``--image`` says, else what is released already.
 
-    Process images of the local cloud cannot run in SageMaker, so they are never pushed there.
+    Process images of the local cloud cannot run in SageMaker or Lambda, so they are never pushed there.
 
     Raises:
         DeliveryError: neither is there.
@@ -281,7 +281,7 @@ def released_elsewhere(
         return released[name]
     raise DeliveryError(
         f"Environment {environment.name!r} needs a container image for {name!r}, and none is known.",
-        cause="this version builds process images for the local cloud only; SageMaker runs container images",
+        cause="this version builds process images for the local cloud only; AWS runs container images",
         next_step=f"build and push it, then pass --image {name}=<registry>/<repository>@sha256:<digest> "
         "(docs/deploy.md)",
     )

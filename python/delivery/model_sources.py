@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.console import Reporter
+from delivery.entry_modules import files_behind
 from delivery.errors import DeliveryError
 from delivery.model_entries import run_entry
 from delivery.model_folder import REPOSITORY, ModelFolder
@@ -104,7 +105,7 @@ def with_weights_from(
 
     The table names ``entry = "module:function"``, called as the command line it is: each other key of the
     table as an option, and ``--output FOLDER``, where it writes files under the names that they have in the
-    archive's ``weights/``. What was fetched once for the same table by the same module is not fetched again.
+    archive's ``weights/``. What was fetched once for the same table by the same code is not fetched again.
 
     Args:
         revision: takes the place of the table's ``revision``.
@@ -163,25 +164,24 @@ def _fetch(project: Project, model: ModelFolder, entry: str, table: Mapping[str,
         raise DeliveryError(
             f"The weights could not be fetched by {entry}.",
             cause=f"{type(error).__name__}: {error}",
-            next_step="check the network"
+            next_step="see what it said above; it needs what [sources.…] of model.toml names, and the network"
             + (
                 ""
                 if model.source != REPOSITORY
-                else ", and that requirements/dev.txt and torch.txt are installed"
+                else ", and the packages of requirements/dev.txt and torch.txt"
             ),
         ) from error
     unfinished.replace(folder)
 
 
 def _told(table: Mapping[str, Any], entry: str) -> str:
-    name = str(table.get("id", entry))
+    name = str(table.get("id") or entry)
     return f"{name}@{table['revision']}" if table.get("revision") else name
 
 
 def _fingerprint(project: Project, table: Mapping[str, Any], entry: str) -> str:
-    """Of the table and of the module that reads it: another export makes other weights of the same source."""
+    """Of the table and of all code that reads it: another export makes other weights of the same source."""
     digest = hashlib.sha256(json.dumps(table, sort_keys=True, default=str).encode())
-    module = project.model_code_dir / (entry.partition(":")[0].replace(".", "/") + ".py")
-    if module.is_file():
-        digest.update(module.read_bytes())
+    for path in files_behind(project.model_code_dir, entry.partition(":")[0]):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

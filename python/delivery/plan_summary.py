@@ -5,13 +5,14 @@ type.
 from __future__ import annotations
 
 import json
-import os.path
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile, zip_longest
 from typing import Any, Literal
 
 Action = Literal["create", "update", "replace", "destroy", "read"]
+Path = tuple[str | int, ...]
 MAX_VALUE_CHARACTERS = 60
 LEAD_CHARACTERS = 20  # shown of what two long values share, before they part
 MAX_ATTRIBUTES = 8
@@ -132,20 +133,52 @@ def _attribute_changes(change: Mapping[str, Any]) -> Iterator[AttributeChange]:
     before, after = change.get("before") or {}, change.get("after") or {}
     unknown = change.get("after_unknown") or {}
     hidden = [change.get("before_sensitive") or {}, change.get("after_sensitive") or {}]
-    forcing = {path[0] for path in change.get("replace_paths", []) if path}
+    forcing = [tuple(path) for path in change.get("replace_paths", []) if path]
     for name in sorted({*before, *after, *unknown}):
-        is_unknown = _marks_any(unknown.get(name))
-        if not is_unknown and before.get(name) == after.get(name):
-            continue
-        if is_unknown and name not in forcing and name in ("arn", "id", "tags_all"):
+        forces = any(path[0] == name for path in forcing)
+        if unknown.get(name) is True and not forces and name in ("arn", "id", "tags_all"):
             continue  # computed ones follow from the rest
-        if any(isinstance(marks, dict) and _marks_any(marks.get(name)) for marks in hidden):
-            old = new = _SENSITIVE
-        elif is_unknown and not after.get(name):
-            old, new = _shorten(json.dumps(before.get(name), ensure_ascii=False)), _UNKNOWN
+        old, new, marks = before.get(name), after.get(name), unknown.get(name)
+        found: Iterable[tuple[Path, str, str]]
+        if not any(isinstance(marked, dict) and _marks_any(marked.get(name)) for marked in hidden):
+            found = _differences((name,), old, new, marks)
         else:
-            old, new = _readable_pair(before.get(name), after.get(name))
-        yield AttributeChange(path=name, before=old, after=new, forces_replacement=name in forcing)
+            found = [] if _same(old, new, marks) else [((name,), _SENSITIVE, _SENSITIVE)]
+        for path, shown_before, shown_after in found:
+            forced = any(path[: len(each)] == each[: len(path)] for each in forcing)
+            yield AttributeChange(_written(path), shown_before, shown_after, forced)
+
+
+def _differences(path: Path, before: Any, after: Any, unknown: Any) -> Iterator[tuple[Path, str, str]]:
+    """Where two values part, each with what stands there before and after; blocks are looked into."""
+    if _same(before, after, unknown):
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        parts = unknown if isinstance(unknown, dict) else {}
+        for key in sorted({*before, *after, *parts}):
+            yield from _differences((*path, key), before.get(key), after.get(key), parts.get(key))
+    elif _are_blocks(before) and _are_blocks(after) and len(before) == len(after):
+        marks = unknown if isinstance(unknown, list) else []
+        for number, (old, new, marked) in enumerate(zip_longest(before, after, marks[: len(before)])):
+            yield from _differences((*path, number), old, new, marked)
+    elif _marks_any(unknown):
+        yield path, _shorten(json.dumps(before, ensure_ascii=False)), _UNKNOWN
+    else:
+        yield path, *_readable_pair(before, after)
+
+
+def _same(before: Any, after: Any, unknown: Any) -> bool:
+    """Whether nothing changes: the provider keeps ``""``, 0 or false of what was never said (null)."""
+    return not _marks_any(unknown) and (before == after or (after is None and not before))
+
+
+def _are_blocks(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _written(path: Path) -> str:
+    """As Terraform writes a path: ``production_variants[0].serverless_config[0].max_concurrency``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def _attribute_lines(change: ResourceChange) -> Iterator[str]:
@@ -171,7 +204,7 @@ def _marks_any(marks: Any) -> bool:
 def _readable_pair(before: Any, after: Any) -> tuple[str, str]:
     """Both values, short; of two that are long and begin alike what is shown begins where they part."""
     old, new = json.dumps(before, ensure_ascii=False), json.dumps(after, ensure_ascii=False)
-    shared = len(os.path.commonprefix([old, new]))
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     if max(len(old), len(new)) > MAX_VALUE_CHARACTERS and shared > MAX_VALUE_CHARACTERS // 2:
         start = shared - LEAD_CHARACTERS
         old, new = "…" + old[start:], "…" + new[start:]

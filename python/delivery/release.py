@@ -109,6 +109,12 @@ def write_release(path: Path, release: Release) -> bool:
     return True
 
 
+def _held_in(model: ReleasedModel) -> str:
+    return (
+        f"in the image {model.function_image}" if model.function_image else "without an image that holds it"
+    )
+
+
 def describe_changes(before: Release | None, after: Release) -> list[str]:
     """What is new, in a line each."""
     old = before or Release()
@@ -118,7 +124,7 @@ def describe_changes(before: Release | None, after: Release) -> list[str]:
         if old.images.get(name) != uri
     ]
     lines += [
-        f"model {name}: {model.archive or f'in the image {model.function_image}'}"
+        f"model {name}: {model.archive or _held_in(model)}"
         for name, model in after.models.items()
         if old.models.get(name) != model
     ]

@@ -136,13 +136,19 @@ def push_images(job: Job, foundation: Foundation, built: Mapping[str, ProcessIma
     environment = job.environment
     with job.reporter.step("push") as step:
         if not environment.is_local:
-            released = read_release(environment.release_file) or Release()
-            uris = {
-                folder.name: images.released_elsewhere(
-                    environment, folder.name, job.image_overrides, released.images
+            released = (read_release(environment.release_file) or Release()).images
+            uris = {}
+            for folder in images.find_images(environment.project):
+                if folder.model and folder.name not in {**job.image_overrides, **released}:
+                    # Whether a function needs it is known when Terraform plans, which says so.
+                    step.note(
+                        f"no image {folder.name} is known: functions with the model {folder.model} need "
+                        f"--image {folder.name}=<registry>/<repository>@sha256:<digest>"
+                    )
+                    continue
+                uris[folder.name] = images.released_elsewhere(
+                    environment, folder.name, job.image_overrides, released
                 )
-                for folder in images.find_images(environment.project)
-            }
             step.outcome = f"{len(uris)} images by digest, nothing to build"
             return uris
         ecr = environment.client("ecr")
@@ -168,7 +174,7 @@ def release(job: Job, archives: Mapping[str, str], image_uris: Mapping[str, str]
                     task=model.task,
                     image=model.image or None,
                     archive=archives[model.name] if model.image else None,
-                    function_image=holders.get(model.name),
+                    function_image=holder if (holder := holders.get(model.name)) in image_uris else None,
                 )
                 for model in find_models(job.environment.project)
             },

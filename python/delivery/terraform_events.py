@@ -80,7 +80,8 @@ class Progress:
         hook = event.get("hook", {})
         address = hook.get("resource", {}).get("addr", "")
         if kind == "planned_change":
-            self.planned += 1
+            # What is replaced is destroyed and created, and each of the two is told when it is done.
+            self.planned += 2 if event.get("change", {}).get("action") == "replace" else 1
         elif kind == "apply_start":
             self.under_way[address] = hook.get("action", "")
         elif kind == "refresh_start":

@@ -11,6 +11,7 @@ from aiohttp import web
 _LOCAL_HOST: Final = re.compile(
     r"(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9.-]+\.)?localhost)(?::\d+)?", re.IGNORECASE
 )
+_UNKNOWN_ORIGIN: Final = "null"
 _CREDENTIAL_SERVICE: Final = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
 
@@ -27,11 +28,16 @@ def host_refusal(request: web.BaseRequest) -> str | None:
 
 def foreign_origin(request: web.BaseRequest) -> str | None:
     """The origin of the web page that a request comes from, None if it comes from none, or one of this
-    machine's. Neither SDKs nor command lines send Origin."""
+    machine's. Neither SDKs nor command lines send these headers.
+
+    For an image or a link a browser names no Origin (it is ``null`` here), but says that it leads elsewhere.
+    """
     origin = request.headers.get("Origin")
+    if origin is None and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        origin = request.headers.get("Referer", _UNKNOWN_ORIGIN)
     if origin is None or _LOCAL_HOST.fullmatch(urlsplit(origin).netloc):
         return None
-    return origin
+    return origin if "Origin" in request.headers else _UNKNOWN_ORIGIN
 
 
 def origin_refusal(origin: str) -> str:

@@ -1,5 +1,5 @@
 """Where moto stops short of what this project needs: every gap mended, each with its reason. Those of
-CloudWatch and Application Auto Scaling have modules of their own.
+CloudWatch, its Logs, Application Auto Scaling and SQS have modules of their own.
 
 moto looks an action up as a method of the service's response class, so a missing action is a method added to
 it. A mend is applied when moto first loads the service: none costs anything until it is used.
@@ -57,6 +57,12 @@ def _mend_cloudwatch() -> None:
     from local_cloud import cloudwatch_gaps
 
     cloudwatch_gaps.mend()
+
+
+def _mend_logs() -> None:
+    from local_cloud import logs_gaps
+
+    logs_gaps.mend(mend_cloudwatch=lambda: mend("cloudwatch"))
 
 
 def _mend_s3() -> None:
@@ -149,6 +155,7 @@ _MENDS: Final[Mapping[str, Callable[[], None]]] = {
     "applicationautoscaling": _mend_application_autoscaling,
     "cloudwatch": _mend_cloudwatch,
     "ecr": _mend_ecr,
+    "logs": _mend_logs,
     "s3": _mend_s3,
     "sns": _mend_sns,
     "sqs": _mend_sqs,

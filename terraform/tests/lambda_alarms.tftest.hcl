@@ -44,8 +44,15 @@ run "watches_errors_time_throttles_and_lost_events" {
   }
 
   assert {
-    condition     = aws_cloudwatch_log_metric_filter.init[0].log_group_name == "/aws/lambda/serving-test-object-detection" && startswith(aws_cloudwatch_log_metric_filter.init[0].pattern, "[report=REPORT, ") && one(aws_cloudwatch_log_metric_filter.init[0].metric_transformation).value == "$init" && aws_cloudwatch_metric_alarm.init[0].namespace == one(aws_cloudwatch_log_metric_filter.init[0].metric_transformation).namespace && aws_cloudwatch_metric_alarm.init[0].metric_name == "InitDuration" && aws_cloudwatch_metric_alarm.init[0].threshold == 8000
-    error_message = "The time of cold starts must be read from the REPORT lines."
+    condition     = startswith(aws_cloudwatch_log_metric_filter.init["init-duration"].pattern, "[report=REPORT, ") && startswith(aws_cloudwatch_log_metric_filter.init["failed-init-duration"].pattern, "[report=INIT_REPORT, ")
+    error_message = "The time of cold starts must be read from the REPORT lines, that of those that failed from their own."
+  }
+
+  assert {
+    condition = alltrue([for filter in values(aws_cloudwatch_log_metric_filter.init) :
+      filter.log_group_name == "/aws/lambda/serving-test-object-detection" && one(filter.metric_transformation).value == "$init" && one(filter.metric_transformation).name == "InitDuration" && one(filter.metric_transformation).namespace == aws_cloudwatch_metric_alarm.init[0].namespace
+    ]) && aws_cloudwatch_metric_alarm.init[0].metric_name == "InitDuration" && aws_cloudwatch_metric_alarm.init[0].threshold == 8000
+    error_message = "Both must feed the metric that the alarm watches."
   }
 
   assert {
@@ -68,8 +75,13 @@ run "reads_cold_starts_from_json_too" {
   }
 
   assert {
-    condition     = aws_cloudwatch_log_metric_filter.init[0].pattern == "{ $.type = \"platform.report\" && $.record.metrics.initDurationMs = * }" && one(aws_cloudwatch_log_metric_filter.init[0].metric_transformation).value == "$.record.metrics.initDurationMs"
+    condition     = aws_cloudwatch_log_metric_filter.init["init-duration"].pattern == "{ $.type = \"platform.report\" && $.record.metrics.initDurationMs = * }" && one(aws_cloudwatch_log_metric_filter.init["init-duration"].metric_transformation).value == "$.record.metrics.initDurationMs"
     error_message = "JSON lines have a form of their own."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_metric_filter.init["failed-init-duration"].pattern == "{ $.type = \"platform.initReport\" && $.record.status != \"success\" }" && one(aws_cloudwatch_log_metric_filter.init["failed-init-duration"].metric_transformation).value == "$.record.metrics.durationMs"
+    error_message = "An init that failed has a line of its own."
   }
 }
 

@@ -49,6 +49,21 @@ run "scales_by_the_share_that_is_busy" {
   }
 }
 
+run "leaves_a_reserved_environment_for_the_probe" {
+  command = plan
+
+  module {
+    source = "./modules/lambda_concurrency"
+  }
+
+  variables {
+    reserved_concurrency    = 3
+    provisioned_concurrency = 3
+  }
+
+  expect_failures = [var.provisioned_concurrency]
+}
+
 run "refuses_more_than_is_reserved" {
   command = plan
 

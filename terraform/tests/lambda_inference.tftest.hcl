@@ -112,8 +112,30 @@ run "options_reach_their_resources" {
   }
 
   assert {
+    condition     = length(aws_lambda_permission.public_url) == 0
+    error_message = "Nobody may call a URL unsigned that takes signed requests."
+  }
+
+  assert {
     condition     = aws_lambda_function.this.tags == tomap({ Team = "vision" })
     error_message = "Everything must be tagged."
+  }
+}
+
+run "a_url_for_everybody_lets_everybody_in" {
+  command = plan
+
+  module {
+    source = "./modules/lambda_inference"
+  }
+
+  variables {
+    url = { authorization = "NONE" }
+  }
+
+  assert {
+    condition     = aws_lambda_function_url.live[0].authorization_type == "NONE" && aws_lambda_permission.public_url[0].action == "lambda:InvokeFunctionUrl" && aws_lambda_permission.public_url[0].principal == "*" && aws_lambda_permission.public_url[0].qualifier == "live" && aws_lambda_permission.public_url[0].function_url_auth_type == "NONE"
+    error_message = "The alias must let everybody call the URL, and the URL alone."
   }
 }
 

@@ -18,10 +18,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from deployed import SENTENCES, Deployment
-from object_detection.photos import photo
 from PIL import Image
 
 import serving_clients
+from object_detection.photos import photo
 from serving_clients import InvalidRequest, Session
 
 pytestmark = pytest.mark.timeout(180)
@@ -163,9 +163,12 @@ def test_the_aws_cli_invokes_a_function_in_every_way(deployment: Deployment, tmp
 
 
 def test_a_function_url_wants_a_signature(deployment: Deployment) -> None:
-    url = deployment.client("lambda").get_function_url_config(FunctionName=DETECTION, Qualifier="live")[
-        "FunctionUrl"
-    ] + "?score_threshold=0.35"
+    url = (
+        deployment.client("lambda").get_function_url_config(FunctionName=DETECTION, Qualifier="live")[
+            "FunctionUrl"
+        ]
+        + "?score_threshold=0.35"
+    )
     headers = {"Content-Type": "image/png", "Accept": "application/json"}
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(urllib.request.Request(url, photo("cat"), headers), timeout=30)

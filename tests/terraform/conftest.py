@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from attached_provider import attached_provider
 
 from delivery.terraform_binary import find_terraform
 from delivery.terraform_mirror import find_mirror, locked_providers
@@ -24,17 +25,27 @@ def terraform_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def run_terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Where Terraform keeps the providers and modules of a root."""
+    data = tmp_path_factory.mktemp("terraform")
+    return lambda root: data / "_".join(root.parts[-2:])
+
+
+@pytest.fixture(scope="session")
+def run_terraform(data_directory: Callable[[Path], Path]) -> Run:
     """``run(root, *arguments)``: one command, far from any account, with a data directory for each root."""
     binary = find_terraform()
-    data = tmp_path_factory.mktemp("terraform")
+    nothing: Mapping[str, str] = {}
 
-    def run(root: Path, *arguments: str, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
+    def run(
+        root: Path, *arguments: str, timeout_s: float = 300.0, variables: Mapping[str, str] = nothing
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_"))
         }
         environment |= {
-            "TF_DATA_DIR": str(data / "_".join(root.parts[-2:])),
+            **variables,
+            "TF_DATA_DIR": str(data_directory(root)),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
@@ -67,3 +78,13 @@ def initialise(run_terraform: Run) -> Callable[[Path], None]:
         assert done.returncode == 0, f"provider from {source.reason}\n{done.stdout}\n{done.stderr}"
 
     return init
+
+
+@pytest.fixture(scope="session")
+def provider(
+    initialise: Callable[[Path], None], data_directory: Callable[[Path], Path], terraform_dir: Path
+) -> Iterator[Mapping[str, str]]:
+    """Variables for ``run`` with which commands of an initialised root share one process of the provider."""
+    initialise(terraform_dir)
+    with attached_provider(data_directory(terraform_dir)) as variables:
+        yield variables

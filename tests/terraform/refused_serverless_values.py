@@ -104,14 +104,14 @@ FUNCTION_CASES = [
     ready("below-min", "between autoscaling.min and autoscaling.max", provisioned_concurrency=1),
     ready(
         "more-than-reserved",
-        "must not be above reserved_concurrency (5)",
+        "must be below reserved_concurrency (5)",
         reserved_concurrency=5,
     ),
     ready(
-        "fixed-above-reserved",
-        "must not be above reserved_concurrency (5)",
+        "as-many-as-reserved",
+        "must be below reserved_concurrency (5)",
         autoscaling=None,
-        provisioned_concurrency=6,
+        provisioned_concurrency=5,
         reserved_concurrency=5,
     ),
     ready("min-zero", "1 <= min <= max", autoscaling={"min": 0, "max": 10}),

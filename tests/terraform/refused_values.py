@@ -103,7 +103,7 @@ ACCEPTED: dict[str, dict[str, object]] = {
         "qualifier": "live",
         "provisioned_concurrency": 2,
         "autoscaling": {"min": 2, "max": 10},
-        "reserved_concurrency": 10,
+        "reserved_concurrency": 11,
     },
     "modules/lambda_events": {"function_name": "f", "qualifier": "live"},
     "modules/lambda_failure_queue": {"name": "f-failures", "sender_role_name": "r", "kms_key_arn": "k"},

@@ -1,10 +1,10 @@
-"""``terraform test`` over every module, the foundation and every environment, in one process."""
+"""``terraform test`` over every module, the foundation and every environment, at once."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,9 @@ def _events(output: str) -> Iterator[dict[str, object]]:
 
 @pytest.mark.timeout(600)
 def test_modules_and_environments_do_what_their_tests_say(
-    run_terraform: Run, initialise: Callable[[Path], None], terraform_dir: Path
+    run_terraform: Run, provider: Mapping[str, str], terraform_dir: Path
 ) -> None:
-    initialise(terraform_dir)
-    done = run_terraform(terraform_dir, "test", "-json", timeout_s=550)
+    done = run_terraform(terraform_dir, "test", "-json", timeout_s=550, variables=provider)
     events = list(_events(done.stdout))
     told = [
         f"{event['@message']} {event.get('@testrun', '')}: {json.dumps(event.get('diagnostic', ''))}"

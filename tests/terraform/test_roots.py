@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,10 +23,14 @@ def test_every_file_is_formatted(run_terraform: Run, terraform_dir: Path) -> Non
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_root_initialises_with_its_lock_file_and_is_valid(
-    root: str, run_terraform: Run, initialise: Callable[[Path], None], terraform_dir: Path
+    root: str,
+    run_terraform: Run,
+    initialise: Callable[[Path], None],
+    provider: Mapping[str, str],
+    terraform_dir: Path,
 ) -> None:
     initialise(terraform_dir / root)
-    done = run_terraform(terraform_dir / root, "validate", "-json")
+    done = run_terraform(terraform_dir / root, "validate", "-json", variables=provider)
     found = json.loads(done.stdout)
     assert found["diagnostics"] == []
     assert found["valid"]

@@ -100,6 +100,7 @@ ALARM_EXTRA_DATAPOINTS: Final = 2  # [cloudwatch] its examples look at 5 datapoi
 ALARM_INTERVAL_SECONDS: Final = 60  # [cloudwatch] between two evaluations
 ALARM_HIGH_RESOLUTION_SECONDS: Final = 10  # [cloudwatch] the same, for periods of 10, 20 and 30 s
 ALARM_HISTORY_PER_PAGE: Final = 100  # [cloudwatch] DescribeAlarmHistory
+LOGS_FILTER_PATTERN_CHARACTERS: Final = 1024  # [model] PutMetricFilter
 METRIC_MATH_CHARACTERS: Final = 2048  # [cloudwatch] MetricDataQuery's Expression
 
 # --- Lambda

@@ -19,11 +19,15 @@ def list_images(_: Context) -> None:
     """Every image: what it holds and what it runs."""
     project, reporter = Project.here(), Reporter()
     table = Table(box=None, pad_edge=False)
-    for heading in ("image", "command", "sources", "requirements"):
+    for heading in ("image", "model", "command", "sources", "requirements"):
         table.add_column(heading)
     for image in images.find_images(project):
         table.add_row(
-            image.name, " ".join(image.command), ", ".join(image.sources), project.show(image.requirements)
+            image.name,
+            image.model or "(as an archive)",
+            " ".join(image.command),
+            ", ".join(image.sources),
+            project.show(image.requirements),
         )
     reporter.console.print(table, soft_wrap=False)
 
@@ -55,6 +59,7 @@ def inspect(_: Context, image: str) -> None:
         _held(project, folder, reporter),
     )
     rows = {
+        "model": folder.model or "comes as an archive",
         "digest": built.digest,
         "config": built.config_digest,
         "command": " ".join([*built.entrypoint, *built.cmd]),

@@ -34,7 +34,9 @@ def list_models(_: Context) -> None:
             if model.source != REPOSITORY
             else "none needed"
         )
-        sources = ", ".join(f"{name}: {source.get('id', '')}" for name, source in model.sources.items())
+        sources = ", ".join(
+            f"{name}: {source['id']}" if source.get("id") else name for name, source in model.sources.items()
+        )
         table.add_row(
             model.name, model.task, model.image or "(functions only)", weights, sources, model.description
         )

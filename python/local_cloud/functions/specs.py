@@ -78,6 +78,10 @@ class Throttled(Exception):
         self.reason = reason
 
 
+class Stopping(RuntimeError):
+    """The execution side ends: no function runs any more. It may come back, after a restart of hosting."""
+
+
 class ImageRejected(Exception):
     """The image cannot be had; the message is AWS's with our detail."""
 
@@ -110,8 +114,8 @@ class ExecutionService(Protocol):
     async def invoke(self, version: FunctionVersion, request: InvocationRequest) -> InvocationResult:
         """Runs one invocation in a free environment, else in a new one.
 
-        Raises Throttled; ImageRejected where the image has vanished. What the function does wrong (an init
-        error, a time-out, no memory, …) is a result with ``function_error``.
+        Raises Throttled; ImageRejected where the image has vanished; Stopping. What the function does wrong
+        (an init error, a time-out, no memory, …) is a result with ``function_error``.
         """
 
     def set_reserved(self, function_name: str, count: int | None) -> None:

@@ -22,11 +22,11 @@ from local_cloud.hosting.errors import (
 from local_cloud.hosting.images import ImageResolver
 from local_cloud.hosting.instance import SETTLE_S, Instance
 from local_cloud.hosting.invocation import Invocation, NothingSent
-from local_cloud.hosting.memory_guard import MemoryGuard
 from local_cloud.hosting.model_data import ModelDataCache
 from local_cloud.hosting.place import InstancePlace
 from local_cloud.hosting.process_runner import ProcessRunner, platform_environment
 from local_cloud.hosting.proxy import Proxy
+from local_cloud.hosting.resource_watch import ResourceWatch
 from local_cloud.hosting.runner import Runner
 from local_cloud.hosting.serverless import ServerlessFleet
 from local_cloud.hosting.specs import (
@@ -251,7 +251,7 @@ class Hosting:
             models=ModelDataCache(settings.instances_dir / "models", aws),
             logs=LogShipper(aws, settings.clock),
             metrics=MetricHub(aws, settings.clock),
-            memory=MemoryGuard(aws),
+            watch=ResourceWatch(),
             starts=StartQueue(),
         )
         self._closed = False
@@ -285,7 +285,7 @@ class Hosting:
         self._closed = True
         await self._usage.close()
         await asyncio.gather(*(fleet.stop(drain_s=0) for fleet in list(self._fleets)), return_exceptions=True)
-        await self._platform.memory.close()
+        await self._platform.watch.close()
         await self._platform.logs.close()
         await self._platform.metrics.close()
         await self._platform.proxy.close()

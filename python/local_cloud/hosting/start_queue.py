@@ -1,6 +1,6 @@
-"""How many serverless containers start at the same time on this machine.
+"""How many serverless containers, or execution environments of functions, start at the same time.
 
-A burst of requests asks for one container each. On AWS they start side by side; on a laptop they would only
+A burst of requests asks for one each. On AWS they start side by side; on a laptop they would only
 make each other slow, so they take turns.
 """
 

@@ -17,9 +17,9 @@ from local_cloud.hosting.errors import DeploymentFailed
 from local_cloud.hosting.images import ImageResolver
 from local_cloud.hosting.instance import Instance, InstanceFailed, new_instance_id
 from local_cloud.hosting.instance_types import usable_threads
-from local_cloud.hosting.memory_guard import MemoryGuard
 from local_cloud.hosting.model_data import ModelDataCache
 from local_cloud.hosting.proxy import Proxy
+from local_cloud.hosting.resource_watch import ResourceWatch
 from local_cloud.hosting.runner import Runner
 from local_cloud.hosting.specs import ContainerSpec, HostingSettings, VariantSpec, VariantState
 from local_cloud.hosting.start_queue import StartQueue
@@ -43,7 +43,7 @@ class Platform:
     models: ModelDataCache
     logs: LogShipper
     metrics: MetricHub
-    memory: MemoryGuard
+    watch: ResourceWatch
     starts: StartQueue
 
 

@@ -1,4 +1,4 @@
-"""Metric math, the part that alarms commonly use: arithmetic, comparisons, ``IF`` and ``FILL``.
+"""Metric math, the part that alarms commonly use: arithmetic, comparisons, ``IF``, ``FILL``, ``MAX([m, n])``.
 
 Source: "Using math expressions with CloudWatch metrics", Amazon CloudWatch user guide. Functions over whole
 time series (RATE, ANOMALY_DETECTION_BAND, SEARCH, Metrics Insights queries) are refused by name.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from serving_contracts.limits import METRIC_MATH_CHARACTERS
@@ -31,6 +31,13 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[float, float], bool]]] = 
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+_OF_ARRAYS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
+    "MAX": max,
+    "MIN": min,
+    "SUM": sum,
+    "AVG": lambda values: sum(values) / len(values),
+}
+"""Of several series, period by period; what is missing is left out. (Of one they are its whole range's.)"""
 
 
 class UnknownExpression(ValueError):
@@ -87,6 +94,11 @@ class Expression:
                 2 if called.id == "FILL" else 3
             ):
                 return ast.Call(called, [self._checked(argument, within) for argument in args], [])
+            case ast.Call(func=ast.Name(id=name), args=[ast.List(elts=series)], keywords=[]) if (
+                name in _OF_ARRAYS and series
+            ):
+                checked = [self._checked(each, within) for each in series]
+                return ast.Call(ast.Name(name), [ast.List(checked)], [])
             case ast.Call(func=ast.Name(id=name)):
                 raise UnknownExpression(f"the function {name} is not computed by the local cloud")
         raise UnknownExpression(f"{ast.unparse(node)!r} is not computed by the local cloud")
@@ -114,6 +126,9 @@ class Expression:
             case ast.Call(func=ast.Name(id="FILL"), args=[series, instead]):
                 value = self._value(series, values)
                 return self._value(instead, values) if value is None else value
+            case ast.Call(func=ast.Name(id=name), args=[ast.List(elts=series)]):
+                found = [value for each in series if (value := self._value(each, values)) is not None]
+                return float(_OF_ARRAYS[name](found)) if found else None
             case ast.Call(args=[condition, then, otherwise]):
                 decided = self._value(condition, values)
                 if decided is None:

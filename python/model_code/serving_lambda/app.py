@@ -11,9 +11,10 @@ from typing import Any
 
 from serving.cpu import available_threads, pin_thread_pools
 from serving.model_loader import load_model
+from serving_contracts.errors import InvalidInput
 from serving_lambda import runtime
 from serving_lambda.environment import find_model, function_threads
-from serving_lambda.function import Function
+from serving_lambda.function import Function, PayloadTooLarge
 
 
 def start() -> Function:
@@ -34,4 +35,7 @@ gc.enable()
 
 def handler(event: Any, context: Any) -> Any:
     """Answer one event; docs/lambda-functions.md lists the forms that events and answers have."""
-    return _function.answer(event)
+    try:
+        return _function.answer(event)
+    except (InvalidInput, PayloadTooLarge) as error:
+        raise runtime.refusal(error) from None

@@ -35,6 +35,14 @@ def adapt() -> None:
             log_handler.setFormatter(_LineFormatter())
 
 
+def refusal(error: Exception) -> Exception:
+    """What to raise for an event that is itself to blame: reported under the same name and in the same words,
+    but without a stack trace, which would tell the caller of this code and not of the event.
+    """
+    exceptions: Any = sys.modules.get("awslambdaric.lambda_runtime_exception")
+    return error if exceptions is None else exceptions.FaultException(type(error).__name__, str(error))
+
+
 class Marshaller:
     """Events from JSON, answers to JSON in UTF-8: ``awslambdaric``'s ``LambdaMarshaller`` otherwise."""
 

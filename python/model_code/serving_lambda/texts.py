@@ -47,6 +47,12 @@ class TextAnswering:
             if self._takes_one_text and "texts" in event:
                 answers = run(self._model, self._items_of(event))
                 return [self._task.dump_answer(answer) for answer in answers]
+            if self._takes_one_text and isinstance(event.get("text"), list) and len(event["text"]) != 1:
+                raise InvalidInput(
+                    f"holds {len(event['text'])} texts; a request takes exactly one",
+                    field="text",
+                    hint='send {"texts": ["…", "…"]} for many',
+                )
             return self._task.dump_answer(run(self._model, [self._prepare(event)])[0])
         except ItemFailed as failure:
             raise failure.cause from None

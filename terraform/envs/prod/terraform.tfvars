@@ -63,7 +63,8 @@ serverless_endpoints = {
     memory_mb       = 3072
     max_concurrency = 50
 
-    # Two environments are always ready, up to ten when they are busy; what comes beyond starts cold.
+    # Two environments are always ready, up to ten when they are busy; what comes beyond starts cold. They are billed for
+    # every second, asked or not (docs/deploy.md): without this line the endpoint costs nothing while nobody asks.
     autoscaling = { min = 2, max = 10 }
     alarms      = { server_error_percent = 0.5, latency_p99_ms = 500, spillovers = 20 }
   }
@@ -83,9 +84,13 @@ functions = {
     memory_mb       = 5307 # three vCPUs
     timeout_seconds = 30
 
-    # Never more than fifty at a time, so that a rush here leaves the account's other functions theirs. Two are always ready.
+    # Never more than fifty at a time, so that a rush here leaves the account's other functions theirs: of its quota 100 must
+    # stay unreserved.
     reserved_concurrency = 50
-    autoscaling          = { min = 2, max = 20, utilization = 0.7 }
+
+    # Two of them are always ready, and billed for every second, asked or not (docs/deploy.md). Leave it out for the time of a
+    # canary, and where a second of cold start is bearable.
+    autoscaling = { min = 2, max = 20, utilization = 0.7 }
 
     url     = {} # requests to it are signed
     events  = { max_age_seconds = 3600, dead_letter_queue = true }

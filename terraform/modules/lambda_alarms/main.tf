@@ -38,19 +38,32 @@ locals {
     }
   } : name => count if count.threshold > 0 }
 
-  # Lambda publishes no metric of how long an init takes; its log says it of every cold start.
+  # Lambda publishes no metric of how long an init takes; its log says it, in the report of the invocation that began with a
+  # cold start. That of an init which failed or took too long says nothing of it: such an init has a line of its own.
   init_metric = { namespace = "Serving/Lambda/${var.function_name}", name = "InitDuration" }
 
-  init_filters = {
+  init_filters = var.alarms.init_ms == 0 ? {} : {
     Text = {
-      pattern = "[report=REPORT, request_label=\"RequestId:\", request_id, duration_label=\"Duration:\", duration, duration_unit=ms, billed_label=Billed, billed_label_2=\"Duration:\", billed, billed_unit=ms, memory_label=Memory, memory_label_2=\"Size:\", memory, memory_unit=MB, used_label=Max, used_label_2=Memory, used_label_3=\"Used:\", used, used_unit=MB, init_label=Init, init_label_2=\"Duration:\", init, init_unit=ms, ...]"
-      value   = "$init"
+      init-duration = {
+        pattern = "[report=REPORT, request_label=\"RequestId:\", request_id, duration_label=\"Duration:\", duration, duration_unit=ms, billed_label=Billed, billed_label_2=\"Duration:\", billed, billed_unit=ms, memory_label=Memory, memory_label_2=\"Size:\", memory, memory_unit=MB, used_label=Max, used_label_2=Memory, used_label_3=\"Used:\", used, used_unit=MB, init_label=Init, init_label_2=\"Duration:\", init, init_unit=ms, ...]"
+        value   = "$init"
+      }
+      failed-init-duration = {
+        pattern = "[report=INIT_REPORT, init_label=Init, init_label_2=\"Duration:\", init, init_unit=ms, phase_label=\"Phase:\", phase, status_label=\"Status:\", status, ...]"
+        value   = "$init"
+      }
     }
     JSON = {
-      pattern = "{ $.type = \"platform.report\" && $.record.metrics.initDurationMs = * }"
-      value   = "$.record.metrics.initDurationMs"
+      init-duration = {
+        pattern = "{ $.type = \"platform.report\" && $.record.metrics.initDurationMs = * }"
+        value   = "$.record.metrics.initDurationMs"
+      }
+      failed-init-duration = {
+        pattern = "{ $.type = \"platform.initReport\" && $.record.status != \"success\" }"
+        value   = "$.record.metrics.durationMs"
+      }
     }
-  }
+  }[var.log_format]
 }
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
@@ -169,16 +182,16 @@ resource "aws_cloudwatch_metric_alarm" "waiting_failures" {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "init" {
-  count = var.alarms.init_ms == 0 ? 0 : 1
+  for_each = local.init_filters
 
-  name           = "init-duration"
+  name           = each.key
   log_group_name = var.log_group
-  pattern        = local.init_filters[var.log_format].pattern
+  pattern        = each.value.pattern
 
   metric_transformation {
     namespace = local.init_metric.namespace
     name      = local.init_metric.name
-    value     = local.init_filters[var.log_format].value
+    value     = each.value.value
     unit      = "Milliseconds"
   }
 }

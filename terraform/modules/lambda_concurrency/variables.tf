@@ -30,10 +30,11 @@ variable "provisioned_concurrency" {
     error_message = "provisioned_concurrency must lie between autoscaling.min and autoscaling.max: scaling begins with it. Left out, it is autoscaling.min."
   }
 
-  # Lambda would say so only when the alias is there.
+  # Lambda refuses more than is reserved, once the alias is there. As many as are reserved it takes, but then no other version can
+  # run (Lambda guide, "Configuring provisioned concurrency for a function"): the probe of the next one would be throttled.
   validation {
-    condition     = var.reserved_concurrency == null ? true : max(var.provisioned_concurrency, try(var.autoscaling.max, 0)) <= var.reserved_concurrency
-    error_message = "provisioned_concurrency and autoscaling.max must not be above reserved_concurrency (${coalesce(var.reserved_concurrency, 0)}): environments that are kept ready are among the reserved ones. Raise reserved_concurrency, or leave it out."
+    condition     = var.reserved_concurrency == null ? true : max(var.provisioned_concurrency, try(var.autoscaling.max, 0)) < var.reserved_concurrency
+    error_message = "provisioned_concurrency and autoscaling.max must be below reserved_concurrency (${coalesce(var.reserved_concurrency, 0)}): environments that are kept ready are among the reserved ones, and one must be left to try out the next version. Raise reserved_concurrency, or leave it out."
   }
 }
 

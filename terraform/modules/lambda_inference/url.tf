@@ -1,7 +1,4 @@
-# Whoever calls the URL signs the request, and may do so by the policy of module lambda_client_policy. With NONE everybody may:
-# the provider then adds the permission lambda:InvokeFunctionUrl for all, but cannot say lambda:InvokeFunction "through the
-# URL only", which URLs made since October 2025 need as well (Lambda guide, "Control access to Lambda function URLs"). Saying
-# it without that restriction would open the Invoke API to every AWS account, so docs/terraform.md shows the command instead.
+# Whoever calls the URL signs the request, and may do so by the policy of module lambda_client_policy.
 resource "aws_lambda_function_url" "live" {
   count = var.url == null ? 0 : 1
 
@@ -21,4 +18,20 @@ resource "aws_lambda_function_url" "live" {
       max_age           = cors.value.max_age_seconds
     }
   }
+}
+
+# With NONE everybody may call. The provider allows that by itself when it makes a URL, but not when a URL that took signed
+# requests becomes one for everybody, and it leaves the permission behind, which says nothing once requests are signed again.
+# AWS asks for lambda:InvokeFunction as well, of URLs made since October 2025 (Lambda guide, "Control access to Lambda function
+# URLs"). Provider 5.100 cannot say "through the URL only" of that action, and without this restriction it would open the
+# Invoke API to every AWS account: so docs/terraform.md shows the command instead.
+resource "aws_lambda_permission" "public_url" {
+  count = try(var.url.authorization, null) == "NONE" ? 1 : 0
+
+  statement_id           = "EverybodyCallsTheUrl"
+  action                 = "lambda:InvokeFunctionUrl"
+  function_name          = aws_lambda_function.this.function_name
+  qualifier              = aws_lambda_alias.live.name
+  principal              = "*"
+  function_url_auth_type = "NONE"
 }

@@ -99,7 +99,7 @@ variable "functions" {
     condition = alltrue([for function in values(var.functions) : try(var.release.models[function.model].function_image != null, true)])
     error_message = "These models have no image for Lambda functions in the release: ${join(", ", [
       for key, function in var.functions : "${function.model} (functions.${key})" if try(var.release.models[function.model].function_image == null, false)
-    ])}. Run `invoke release --env ${var.environment}`; it finds the image whose image.toml (python/model_code/images) says model = \"<name>\"."
+    ])}. Run `invoke release --env ${var.environment}`; it finds the image whose image.toml (python/model_code/images) says model = \"<name>\". Of an account in AWS name it: --image <its name>=<registry>/<repository>@sha256:<digest> (docs/deploy.md)."
   }
 
   validation {

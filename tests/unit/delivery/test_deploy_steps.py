@@ -156,6 +156,29 @@ def test_an_environment_in_aws_builds_nothing_and_keeps_its_released_image(
     assert steps.push_images(job, Foundation(BUCKET, {}), {}) == {"nlp_onnx": URI}
 
 
+def test_an_environment_in_aws_goes_without_the_image_of_a_function_that_nobody_gave(
+    project: Project, reporter: Reporter, printed: io.StringIO
+) -> None:
+    """Whether a function of the environment needs it only Terraform knows."""
+    for name, text in {"nlp_onnx": "", "lambda_mood": 'model = "mood"\n'}.items():
+        folder = project.model_code_dir / "images" / name
+        folder.mkdir(parents=True)
+        (folder / "image.toml").write_text(f'name = "{name}"\n{text}sources = []\ncommand = ["python"]\n')
+    job = job_of(project, reporter, nlp_onnx=URI)
+    uris = steps.push_images(job, Foundation(BUCKET, {}), {})
+    assert uris == {"nlp_onnx": URI}
+    assert "functions with the model mood need --image lambda_mood=<registry>" in printed.getvalue()
+    assert steps.release(job, {"mood": "s3://b/k"}, uris).models["mood"].function_image is None
+
+    given = dataclasses.replace(job, image_overrides={"nlp_onnx": URI, "lambda_mood": URI})
+    steps.release(job, {"mood": "s3://b/k"}, steps.push_images(given, Foundation(BUCKET, {}), {}))
+    released = read_release(job.environment.release_file)
+    assert released is not None
+    assert released.models["mood"].function_image == "lambda_mood"
+    # The next deployment needs not be told again.
+    assert steps.push_images(job, Foundation(BUCKET, {}), {}) == {"nlp_onnx": URI, "lambda_mood": URI}
+
+
 def test_applying_wants_a_plan_first(project: Project, reporter: Reporter) -> None:
     with pytest.raises(DeliveryError, match="no plan for environment 'dev'"):
         apply_kept_plan(job_of(project, reporter))

@@ -50,6 +50,17 @@ def test_missing_weights_are_named_with_the_task_that_makes_them(local: Environm
     assert finding.advice == "`invoke models.train mood`"
 
 
+def test_weights_that_a_deployment_fetches_are_not_missing(local: Environment) -> None:
+    folder = local.project.model_code_dir / "mood"
+    (folder / "weights" / "model.bin").unlink()
+    text = (folder / "model.toml").read_text(encoding="utf-8")
+    text = text.replace('source = "repository"\nfiles = ["weights/model.bin"]', 'source = "hub"')
+    (folder / "model.toml").write_text(text, encoding="utf-8")
+    finding = doctor.weights(local)
+    assert finding.good
+    assert "fetch, once: mood from hub" in finding.found
+
+
 def test_a_port_that_another_program_holds_is_told(
     local: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

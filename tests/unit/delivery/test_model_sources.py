@@ -29,6 +29,25 @@ def test_what_was_fetched_is_not_fetched_again(project: Project, fetcher: Path, 
     assert (second, second.stat().st_mtime_ns) == (first, stamp)
 
 
+def test_it_is_fetched_again_when_the_code_that_fetches_was_changed(
+    project: Project, fetcher: Path, reporter: Reporter
+) -> None:
+    module = project.model_code_dir / "fetching" / "hub.py"
+    module.parent.mkdir()
+    module.write_text("from fetching.parts import main\n", encoding="utf-8")
+    parts = module.with_name("parts.py")
+    parts.write_text("from fetcher_of_the_test import main\n", encoding="utf-8")
+    text = fetcher.read_text(encoding="utf-8").replace("fetcher_of_the_test", "fetching.hub")
+    fetcher.write_text(text, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(project.model_code_dir))
+        model = find_model(project, "mood")
+        first = with_weights_from("hub", model, project, reporter).weights
+        assert with_weights_from("hub", model, project, reporter).weights == first
+        parts.write_text("from fetcher_of_the_test import main  # mended\n", encoding="utf-8")
+        assert with_weights_from("hub", model, project, reporter).weights != first
+
+
 def test_a_fetch_that_fails_leaves_nothing_that_looks_whole(
     project: Project, fetcher: Path, reporter: Reporter
 ) -> None:

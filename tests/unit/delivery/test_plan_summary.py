@@ -79,7 +79,43 @@ def test_parts_that_hold_nothing_secret_are_shown() -> None:
     }
     (found,) = summarise(plan_of(change)).changes
     (attribute,) = found.attributes
-    assert (attribute.before, attribute.after) == ('[{"log_format": "Text"}]', '[{"log_format": "JSON"}]')
+    assert attribute.path == "logging_config[0].log_format"
+    assert (attribute.before, attribute.after) == ('"Text"', '"JSON"')
+
+
+def test_of_a_block_only_what_changes_is_shown_and_what_was_never_said_is_not() -> None:
+    block = {"memory_size_in_mb": 1024, "max_concurrency": 5, "provisioned_concurrency": 0}
+    variant = {"variant_name": "blue", "instance_type": "", "serverless_config": [block]}
+    change = {
+        "actions": ["create", "delete"],
+        "before": {"kms_key_arn": "", "production_variants": [variant]},
+        "after": {
+            "kms_key_arn": None,
+            "production_variants": [
+                {
+                    "variant_name": "blue",
+                    "instance_type": None,
+                    "serverless_config": [{**block, "max_concurrency": 8, "provisioned_concurrency": None}],
+                }
+            ],
+        },
+        "after_unknown": {"production_variants": [{"serverless_config": [{}]}]},
+        "replace_paths": [["production_variants", 0, "serverless_config", 0, "max_concurrency"]],
+    }
+    (attribute,) = summarise(plan_of(change)).changes[0].attributes
+    assert attribute.path == "production_variants[0].serverless_config[0].max_concurrency"
+    assert (attribute.before, attribute.after, attribute.forces_replacement) == ("5", "8", True)
+
+
+def test_a_block_that_comes_with_unknown_parts_is_said_to_be_unknown() -> None:
+    change = {
+        "actions": ["update"],
+        "before": {"routing_config": []},
+        "after": {"routing_config": [{}]},
+        "after_unknown": {"routing_config": [{"additional_version_weights": True}]},
+    }
+    (attribute,) = summarise(plan_of(change)).changes[0].attributes
+    assert (attribute.before, attribute.after) == ("[]", "(known after apply)")
 
 
 def test_a_secret_deep_inside_hides_its_attribute() -> None:

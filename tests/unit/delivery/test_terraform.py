@@ -16,6 +16,7 @@ from delivery.console import Reporter
 from delivery.errors import DeliveryError
 from delivery.terraform import APPLY_TIMEOUT_S, STATE_FOLDER, Terraform, remove_state
 from delivery.terraform_binary import TerraformBinary
+from delivery.terraform_events import Progress
 from delivery.terraform_mirror import ProviderSource
 from delivery.terraform_process import STOP_GRACE_S
 
@@ -244,3 +245,17 @@ def test_removing_state_leaves_providers(tmp_path: Path) -> None:
         (tmp_path / name / "providers").mkdir()
     assert remove_state(tmp_path, ("local", "foundation-local", "unknown")) == 2
     assert sorted(path.name for path in (tmp_path / "local").iterdir()) == ["providers"]
+
+
+def test_what_is_replaced_counts_as_the_two_things_that_happen_to_it() -> None:
+    progress = Progress()
+
+    def told(kind: str, **parts: Any) -> None:
+        progress.read_line(json.dumps({"@message": "…", "type": kind, **parts}))
+
+    for action in ("replace", "create"):
+        told("planned_change", change={"action": action})
+    for action in ("delete", "create", "create"):
+        assert progress.doing() == f"{progress.done} of 3 done"
+        told("apply_complete", hook={"action": action, "resource": {"addr": "a.b"}})
+    assert progress.doing() == "3 of 3 done"

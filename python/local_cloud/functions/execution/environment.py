@@ -14,12 +14,12 @@ from local_cloud.functions.execution import failures
 from local_cloud.functions.execution.failures import Failure
 from local_cloud.functions.execution.parts import Parts
 from local_cloud.functions.execution.platform_log import EnvironmentLog, InitType, Phase
-from local_cloud.functions.execution.resources import Probe
 from local_cloud.functions.execution.runtime_api import Answer, Delivery, RuntimeApi
 from local_cloud.functions.execution.variables import NoSuchFolder, runtime_start
 from local_cloud.functions.specs import FunctionVersion
 from local_cloud.hosting.archive import remove_tree
 from local_cloud.hosting.process_runner import ContainerProcess, platform_environment
+from local_cloud.hosting.resource_watch import Folder, Probe
 from local_cloud.hosting.runner import Exit, LaunchFailed
 from local_cloud.image_store import ProcessImage
 from serving_contracts.limits import MIB
@@ -68,6 +68,7 @@ class Environment:
         self._process: ContainerProcess | None = None
         self._end: asyncio.Task[Exit] | None = None
         self._probe: Probe | None = None
+        self._exceeded: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
         self._ending: asyncio.Task[None] | None = None
 
     # --- life
@@ -132,15 +133,17 @@ class Environment:
             return failures.invalid_entry_point(str(error))
         except NoSuchFolder as error:
             return failures.invalid_working_directory(str(error))
-        loop = asyncio.get_running_loop()
         self._end = asyncio.create_task(self._process.wait(), name=f"end of {self._process.pid}")
         self._end.add_done_callback(self._ended)
         self._probe = Probe(
-            pid=self._process.pid,
+            pid=lambda: self.pid,
             memory_bytes=self.version.memory_mb * MIB,
-            temporary=temporary,
-            tmp_bytes=self.version.tmp_mb * MIB,
-            exceeded=loop.create_future(),
+            exceeded=lambda _: self._exceed(failures.out_of_memory()),
+            folder=Folder(
+                temporary,
+                self.version.tmp_mb * MIB,
+                lambda used: self._exceed(failures.no_space(-(-used // MIB), self.version.tmp_mb)),
+            ),
         )
         left = max(0.0, deadline - time.perf_counter())
         return await self._wait(api.initialised, left, failures.init_timed_out(limit_s))
@@ -230,21 +233,25 @@ class Environment:
         self._parts.watch.add(probe)
         try:
             await asyncio.wait(
-                {awaited, self._end, probe.exceeded},
+                {awaited, self._end, self._exceeded},
                 timeout=within_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             probe.look()
         finally:
             self._parts.watch.remove(probe)
-        if probe.exceeded.done():
-            return probe.exceeded.result()
+        if self._exceeded.done():
+            return self._exceeded.result()
         if awaited.done():
             outcome = awaited.result()
             return outcome if isinstance(outcome, Failure) else None
         if self._end.done():
             return failures.exited(self._end.result())
         return late
+
+    def _exceed(self, failure: Failure) -> None:
+        if not self._exceeded.done():
+            self._exceeded.set_result(failure)
 
     def _kill(self) -> None:
         if self._process is not None:

@@ -52,7 +52,7 @@ class Failure:
         try:
             document = json.loads(self.reported)
             text = f"{document['errorType']}: {document['errorMessage']}"
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             text = f"{self.error_type}: {self.reported.decode(errors='replace')}"
         return text[:_SHOWN_CHARACTERS]
 

@@ -8,10 +8,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_cloud.functions.execution.resources import ResourceWatch
 from local_cloud.functions.execution.settings import ExecutionSettings
 from local_cloud.hosting.aws import Aws
 from local_cloud.hosting.process_runner import ProcessRunner
+from local_cloud.hosting.resource_watch import ResourceWatch
 from local_cloud.hosting.start_queue import StartQueue
 from local_cloud.hosting.telemetry.logs import LogShipper
 

@@ -27,6 +27,8 @@ _DISCARDED_BYTES: Final = 256 * limits.MIB
 """Of an answer that is too large this much is read and dropped, so that its sender sees the 413; a longer one
 finds its connection closed."""
 _CLOSE_S: Final = 1.0
+_OF_PAGES: Final = ("Origin", "Sec-Fetch-Site")
+"""Only browsers send these: a page that tries ports must not take an event, nor end an init."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,6 +107,8 @@ class RuntimeApi:
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
+        if request.headers.get("Host") != self.address or any(name in request.headers for name in _OF_PAGES):
+            return _refused(403, "InvalidRequest", "the Runtime API is for the runtime, not for web pages")
         path = request.path
         if path == f"{_BASE}/invocation/next" and request.method == "GET":
             return await self._next(request)

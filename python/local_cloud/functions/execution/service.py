@@ -15,7 +15,6 @@ from local_cloud.functions.execution.metrics import LambdaMetrics
 from local_cloud.functions.execution.parts import Parts
 from local_cloud.functions.execution.pool import Pool
 from local_cloud.functions.execution.provisioned import Provisioned
-from local_cloud.functions.execution.resources import ResourceWatch
 from local_cloud.functions.execution.settings import ExecutionSettings
 from local_cloud.functions.specs import (
     FunctionVersion,
@@ -23,11 +22,13 @@ from local_cloud.functions.specs import (
     InvocationRequest,
     InvocationResult,
     ProvisionedState,
+    Stopping,
     Throttled,
 )
 from local_cloud.hosting.archive import remove_tree
 from local_cloud.hosting.aws import Aws
 from local_cloud.hosting.process_runner import ProcessRunner, platform_environment
+from local_cloud.hosting.resource_watch import ResourceWatch
 from local_cloud.hosting.start_queue import StartQueue
 from local_cloud.hosting.telemetry.logs import LAST_FLUSH_S, LogShipper
 from local_cloud.hosting.telemetry.metrics import MetricHub
@@ -78,7 +79,7 @@ class Execution:
     async def invoke(self, version: FunctionVersion, request: InvocationRequest) -> InvocationResult:
         """As :meth:`ExecutionService.invoke`. A caller that is cancelled leaves; its invocation goes on."""
         if self._closed:
-            raise RuntimeError(_STOPPING)
+            raise Stopping(_STOPPING)
         try:
             invocation, obtained = self._admit(version, request)
         except Throttled:
@@ -94,7 +95,7 @@ class Execution:
             raise
         except asyncio.CancelledError:
             if task.cancelled():
-                raise RuntimeError(_STOPPING) from None
+                raise Stopping(_STOPPING) from None
             raise
 
     def set_reserved(self, function_name: str, count: int | None) -> None:
@@ -236,9 +237,9 @@ class Execution:
         return environment, failure
 
     def _keep(self, environment: Environment) -> None:
-        """Raises RuntimeError where nothing may be started any more."""
+        """Raises Stopping where nothing may be started any more."""
         if self._closed:
-            raise RuntimeError(_STOPPING)
+            raise Stopping(_STOPPING)
         self._environments[environment] = None
         environment.on_gone = lambda: self._environments.pop(environment, None)
 

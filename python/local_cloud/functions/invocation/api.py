@@ -25,6 +25,7 @@ from local_cloud.functions.specs import (
     ImageRejected,
     InvocationRequest,
     InvocationResult,
+    Stopping,
     Throttled,
 )
 from local_cloud.sagemaker import event_stream
@@ -185,6 +186,8 @@ async def run(
         raise refusals.throttled(error) from error
     except ImageRejected as error:
         raise refusals.image_rejected(error) from error
+    except Stopping as error:
+        raise refusals.stopping() from error
     except (AwsError, asyncio.CancelledError):
         raise
     except Exception as error:

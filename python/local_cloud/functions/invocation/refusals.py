@@ -48,6 +48,12 @@ def image_rejected(error: ImageRejected) -> AwsError:
     return AwsError("CodeArtifactUserFailedException", 409, message)
 
 
+def stopping() -> AwsError:
+    """No environment is left, and none is started; SDKs try again."""
+    message = "The local cloud is stopping, or its hosting is being restarted; try again shortly."
+    return AwsError("ServiceException", 500, message)
+
+
 def failed(error: Exception) -> AwsError:
     """The platform failed, not the function; SDKs try again."""
     return AwsError("ServiceException", 500, f"The local cloud failed ({type(error).__name__}: {error}).")

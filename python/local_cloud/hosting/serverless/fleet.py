@@ -34,8 +34,7 @@ from local_cloud.hosting.variant import Platform, container_label, container_nam
 from serving_contracts.limits import LAMBDA_MB_PER_VCPU
 
 _LEAST_REPORT_INTERVAL_S = 0.05
-_MEMORY_EVERY = 6
-"""Memory is reported once in so many reports: every minute."""
+_REPORTS_A_MINUTE = 6
 
 
 class ServerlessFleet:
@@ -226,14 +225,18 @@ class ServerlessFleet:
 
     async def _report(self) -> None:
         clock, pool = self._platform.settings.clock, self._pool
-        report = ConcurrencyReport(self._metrics, clock)
+        report = ConcurrencyReport(self._metrics)
+        interval = max(_LEAST_REPORT_INTERVAL_S, clock.scaled(REPORT_INTERVAL_S))
         turn = 0
         while True:
-            await asyncio.sleep(max(_LEAST_REPORT_INTERVAL_S, clock.scaled(REPORT_INTERVAL_S)))
+            # All variants report at the same moments: so it travels together.
+            now = time.monotonic()
+            turn = max(turn + 1, math.floor(now / interval) + 1)
+            await asyncio.sleep(turn * interval - now)
+            is_minute = turn % _REPORTS_A_MINUTE == 0
             peak, pool.peak = pool.peak, pool.in_flight
-            report.report(peak, pool.spec, time.monotonic())
-            turn = (turn + 1) % _MEMORY_EVERY
-            if turn == 0:
+            report.report(peak, pool.spec, is_minute=is_minute)
+            if is_minute:
                 for pooled in pool.containers():
                     self._metrics.used(pooled.memory_percent)
 
@@ -256,7 +259,7 @@ class ServerlessFleet:
             parts, self._platform.runner, self._platform.proxy, self._platform.settings, disposable=True
         )
         instance = Instance(container_id, [container], on_change=lambda: changed(pooled))
-        pooled = PooledContainer(instance, self._pool.spec.memory_mb, self._platform.memory)
+        pooled = PooledContainer(instance, self._pool.spec.memory_mb, self._platform.watch)
         return pooled
 
     async def _dispose(self, pooled: PooledContainer, grace_s: float | None) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from local_cloud.hosting.specs import Clock, ServerlessSpec
+from local_cloud.hosting.specs import ServerlessSpec
 from local_cloud.hosting.telemetry.invocations import NAMESPACE, USAGE_NAMESPACE
 from local_cloud.hosting.telemetry.metrics import MetricHub, Series
 
 REPORT_INTERVAL_S: Final = 10.0
 """Between two reports of concurrency; the clock scales it."""
-QUIET_INTERVAL_S: Final = 60.0
-"""While nothing is in flight: Provisioned Concurrency is reported, as 0, once a minute."""
 
 
 class ServerlessMetrics:
@@ -79,18 +77,14 @@ class ServerlessMetrics:
 class ConcurrencyReport:
     """When to report what: each peak once, and zeros seldom."""
 
-    def __init__(self, metrics: ServerlessMetrics, clock: Clock) -> None:
+    def __init__(self, metrics: ServerlessMetrics) -> None:
         self._metrics = metrics
-        self._quiet_s = clock.scaled(QUIET_INTERVAL_S)
-        self._reported_at = -QUIET_INTERVAL_S
         self._was_busy = False
 
-    def report(self, peak: int, spec: ServerlessSpec, now: float) -> None:
-        """``now``: monotonic seconds."""
-        quiet_for = now - self._reported_at
+    def report(self, peak: int, spec: ServerlessSpec, *, is_minute: bool) -> None:
+        """``is_minute``: once in a minute of the cloud's time."""
         # One zero after the last peak says that it is over; then only Provisioned Concurrency is reported.
-        if not peak and not self._was_busy and (not spec.provisioned or quiet_for < self._quiet_s):
+        if not peak and not self._was_busy and not (spec.provisioned and is_minute):
             return
         self._was_busy = peak > 0
-        self._reported_at = now
         self._metrics.concurrency(peak, spec)

@@ -7,7 +7,7 @@ from typing import Final
 
 from local_cloud.hosting.container import Container, ContainerFailed
 from local_cloud.hosting.instance import Instance
-from local_cloud.hosting.memory_guard import MemoryGuard, Watched
+from local_cloud.hosting.resource_watch import Probe, ResourceWatch
 from local_cloud.hosting.specs import InstanceState
 from serving_contracts.limits import MIB
 
@@ -26,7 +26,7 @@ class StartFailed(Exception):
 class PooledContainer:
     """``instance``: its one container, as an instance that requests pass through."""
 
-    def __init__(self, instance: Instance, memory_mb: int, guard: MemoryGuard) -> None:
+    def __init__(self, instance: Instance, memory_mb: int, watch: ResourceWatch) -> None:
         self.instance = instance
         self.idle_since = 0.0
         """Of the event loop's clock."""
@@ -35,13 +35,9 @@ class PooledContainer:
         self.out_of_memory: str | None = None
         """What it used, once that was too much."""
         self._memory_mb = memory_mb
-        self._guard = guard
-        self._starting = False
-        self._watched = Watched(
-            limit_bytes=memory_mb * MIB,
-            pid=lambda: self.container.pid,
-            is_busy=lambda: self._starting or self.instance.in_flight > 0,
-            exceeded=self._exceeded,
+        self._watch = watch
+        self._probe = Probe(
+            pid=lambda: self.container.pid, memory_bytes=memory_mb * MIB, exceeded=self._exceeded
         )
 
     @property
@@ -50,37 +46,40 @@ class PooledContainer:
 
     @property
     def is_available(self) -> bool:
-        return self.container.is_available and not self.instance.retiring
+        return self.container.is_available and not self.instance.retiring and self.out_of_memory is None
 
     @property
     def memory_percent(self) -> float:
-        """Of its MemorySizeInMB, at the last look."""
-        return self._watched.used_bytes / self._watched.limit_bytes * 100
+        """Of its MemorySizeInMB, now."""
+        self._probe.look()
+        return self._probe.used_bytes / self._probe.memory_bytes * 100
 
     async def start(self, timeout_s: float) -> None:
         """Returns once it answers its ping. Raises StartFailed; it is stopped then."""
         began = time.perf_counter()
-        self._starting = True
-        self._guard.watch(self._watched)
+        self._watch.add(self._probe)
         try:
             await self.container.start(timeout_s)
         except ContainerFailed as error:
             too_slow = time.perf_counter() - began >= timeout_s
             raise StartFailed(self.out_of_memory or str(error), too_slow=too_slow) from error
         finally:
-            self._starting = False
+            self._watch.remove(self._probe)
         self.setup_s = time.perf_counter() - began
 
     def enter(self) -> None:
         """A request comes in; ``leave`` must follow."""
         self.instance.enter()
-        self._guard.wake()
+        self._watch.add(self._probe)
 
     def leave(self) -> None:
+        """The request is done; what it used between two looks counts too."""
+        self._watch.remove(self._probe)
+        self._probe.look()
         self.instance.leave()
 
     async def stop(self, grace_s: float | None) -> None:
-        self._guard.forget(self._watched)
+        self._watch.remove(self._probe)
         await self.instance.stop(grace_s)
 
     def state(self) -> InstanceState:

@@ -128,6 +128,7 @@ class LogShipper:
         return await asyncio.shield(asyncio.create_task(self._flush()))
 
     async def _flush(self) -> bool:
+        all_sent = True
         async with self._sending:
             for stream in list(self._streams.values()):
                 while stream.has_pending:
@@ -137,8 +138,11 @@ class LogShipper:
                     except (ClientError, BotoCoreError, OSError, RuntimeError) as error:
                         stream.put_back(batch)
                         _log.warning("container logs could not be sent and are kept: %s", error)
-                        return False
-        return True
+                        if not isinstance(error, ClientError):
+                            return False
+                        all_sent = False  # this stream is refused; the others need not wait for it
+                        break
+        return all_sent
 
     async def forget(self, streams: list[LogStream]) -> None:
         """Send what is left of these streams, then drop them (their container is gone)."""

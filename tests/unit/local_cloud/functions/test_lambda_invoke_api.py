@@ -21,6 +21,7 @@ from local_cloud.functions.specs import (
     ImageRejected,
     InvocationRequest,
     InvocationResult,
+    Stopping,
     Throttled,
 )
 from local_cloud.sagemaker.api import ControlPlane
@@ -213,6 +214,15 @@ async def test_a_large_body_of_unknown_length_is_not_read_to_its_end(gateway: Do
         ),
         (ImageRejected("it is gone"), 409, "CodeArtifactUserFailedException", {"Type": "User"}),
         (RuntimeError("no process"), 500, "ServiceException", {"Type": "Service"}),
+        (
+            Stopping("no function runs any more"),
+            500,
+            "ServiceException",
+            {
+                "Type": "Service",
+                "Message": "The local cloud is stopping, or its hosting is being restarted; try again shortly.",
+            },
+        ),
     ],
 )
 async def test_what_is_not_the_functions_fault_is_an_error_of_the_api(

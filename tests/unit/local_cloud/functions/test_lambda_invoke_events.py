@@ -17,7 +17,7 @@ from local_cloud.functions.invocation.events.records import Delivery
 from local_cloud.functions.invocation.events.store import EventStore
 from local_cloud.functions.invocation.events.targets import DeliveryFailed, Targets
 from local_cloud.functions.specs import FunctionVersion, InvocationRequest, InvocationResult, Throttled
-from serving_contracts.limits import LAMBDA_EVENT_CONCURRENCY
+from serving_contracts.limits import LAMBDA_EVENT_BYTES, LAMBDA_EVENT_CONCURRENCY
 
 QUEUE = "arn:aws:sqs:ap-northeast-2:123456789012:failed"
 OTHER_QUEUE = "arn:aws:sqs:ap-northeast-2:123456789012:done"
@@ -338,6 +338,39 @@ async def test_an_end_that_the_disk_does_not_take_is_written_down_when_it_does(
         await until(lambda: len(bench.sent) == 1)
     assert len(bench.execution.requests) == 1
     assert failures == []
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+async def test_deeply_nested_answers_end_an_event_as_others_do(bench: Bench, depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+
+    async def behave(version: FunctionVersion, _: InvocationRequest) -> InvocationResult:
+        return InvocationResult(nested, "Unhandled", b"", version.version, cold=False)
+
+    told(bench, maximum_retry_attempts=0)
+    bench.execution.behave = behave
+    async with bench.running() as events:
+        await bench.send(events, b"[" * 900 + b"]" * 900)
+        await until(lambda: len(bench.sent) == 2)
+    assert len(bench.execution.requests) == 1
+    destination, dead_letter = bench.sent
+    assert f'"requestPayload": {"[" * 900}]' in destination.body
+    assert nested.decode() in destination.body
+    assert dead_letter.attributes["ErrorCode"] == ("Number", "200")
+
+
+async def test_an_event_that_grows_from_function_to_function_ends_at_the_limit(bench: Bench) -> None:
+    arns = {name: f"{PREFIX}{name}" for name in ("ping", "pong")}
+    bench.control.functions |= {
+        "ping": FakeFunction(events=EventInvokeConfig(on_success=arns["pong"])),
+        "pong": FakeFunction(events=EventInvokeConfig(on_success=arns["ping"])),
+    }
+    async with bench.running() as events:
+        await bench.send(events, b"{}", "ping")
+        await until(lambda: sum(bench.hub.count("DestinationDeliveryFailures", n) for n in arns) == 1)
+        states = [events.state(name) for name in arns]
+    assert max(len(request.payload) for request in bench.execution.requests) <= LAMBDA_EVENT_BYTES
+    assert [state["queued"] for state in states if state] == [0, 0]
 
 
 async def test_a_function_can_be_told_of_another_ones_events(bench: Bench) -> None:

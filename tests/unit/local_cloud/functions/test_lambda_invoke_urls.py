@@ -247,6 +247,8 @@ INVALID: list[Any] = [
     {"statusCode": 200, "headers": {"a": {"b": 1}}},
     {"statusCode": 200, "headers": {"a\r\nb": "c"}},
     {"statusCode": 200, "headers": {"a": "b\r\nSet-Cookie: c"}},
+    {"statusCode": 200, "headers": {"a": "half \ud83d"}},
+    {"statusCode": 200, "cookies": ["half \ud83d"]},
     {"statusCode": 200, "cookies": "a=1"},
     {"statusCode": 200, "cookies": ["a=1\n"]},
     {"statusCode": 200, "body": "no base64!", "isBase64Encoded": True},
@@ -258,6 +260,15 @@ async def test_an_answer_that_http_has_not_is_a_bad_gateway(gateway: Door, retur
     with pytest.raises(InvalidAnswer):
         http_answer(json.dumps(returned).encode())
     returns(gateway, returned)
+    status, _, body = await gateway.call(gateway.control.add_url())
+    assert (status, body) == (502, b"Internal Server Error")
+
+
+async def test_json_that_is_nested_too_deeply_is_a_bad_gateway(gateway: Door) -> None:
+    async def behave(_: FunctionVersion, __: InvocationRequest) -> bytes:
+        return b"[" * 100_000 + b"]" * 100_000
+
+    gateway.execution.behave = behave
     status, _, body = await gateway.call(gateway.control.add_url())
     assert (status, body) == (502, b"Internal Server Error")
 
@@ -331,6 +342,31 @@ async def test_an_allowed_page_reaches_nothing_but_that_url(gateway: Door) -> No
         assert (await gateway.call(path, Origin=PAGE))[0] == 403
     assert (await gateway.call("/lambda-url/abc123/../../_local/shutdown", Origin=PAGE))[0] == 403
     assert gateway.execution.requests == []
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/lambda-url/abc123/", "/2015-03-31/functions/", "/_local/status"])
+async def test_a_link_on_a_page_reaches_nothing(gateway: Door, path: str, site: str) -> None:
+    """A browser sends no Origin with it."""
+    gateway.control.add_url(cors={"AllowOrigins": [PAGE]})
+    status, _, body = await gateway.call(path, method="GET", Sec_Fetch_Site=site, Referer=f"{PAGE}/x")
+    assert (status, gateway.execution.requests, gateway.control.handled) == (403, [], [])
+    assert b"does not answer web pages" in body
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Site": "none"},
+        {"Sec_Fetch_Site": "same-origin"},
+        {"Sec_Fetch_Site": "cross-site", "Referer": "http://localhost:3000/page"},
+    ],
+)
+async def test_an_address_that_is_typed_or_linked_on_this_machine_is_answered(
+    gateway: Door, headers: dict[str, str]
+) -> None:
+    status, _, _ = await gateway.call(gateway.control.add_url(), method="GET", **headers)
+    assert status == 200
 
 
 async def test_a_foreign_host_stays_refused_whatever_a_url_allows(gateway: Door) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from toys import World
 
-from local_cloud.clock import Clock
 from local_cloud.hosting import ServerlessSpec
 from local_cloud.hosting.serverless.fleet import usable_threads
 from local_cloud.hosting.serverless.metrics import ConcurrencyReport, ServerlessMetrics
@@ -80,12 +79,12 @@ def test_only_what_is_provisioned_is_reported_while_idle_and_once_a_minute(
     metrics: ServerlessMetrics, samples: Samples
 ) -> None:
     on_demand, provisioned = ServerlessSpec(1024, 2), ServerlessSpec(1024, 2, 1)
-    report = ConcurrencyReport(metrics, Clock(time_scale=60))
-    for tick in range(4):
-        report.report(1 if tick == 0 else 0, on_demand, 100 + tick / 6)
+    report = ConcurrencyReport(metrics)
+    for turn in range(8):
+        report.report(1 if turn == 1 else 0, on_demand, is_minute=turn % 6 == 0)
     assert samples.by_name["ServerlessConcurrentExecutionsUtilization"] == [0.5, 0.0]
-    for tick in range(13):  # two minutes of the cloud's time are two seconds
-        report.report(0, provisioned, 200 + tick / 6)
+    for turn in range(13):
+        report.report(0, provisioned, is_minute=turn % 6 == 0)
     assert len(samples.by_name["ServerlessProvisionedConcurrencyUtilization"]) == 3
 
 

@@ -6,13 +6,47 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from serverless_parts import ask, ask_all, pids, pool, running, serverless, text, with_settings
 from toys import World, becomes, is_running, request
 
-from local_cloud.hosting import DeploymentFailed, Hosting, ModelError, NotReady, Throttled, UnknownTarget
+from local_cloud.hosting import (
+    DeploymentFailed,
+    HostedFleet,
+    Hosting,
+    ModelError,
+    NotReady,
+    Throttled,
+    UnknownTarget,
+)
 from local_cloud.hosting.errors import ContainerDied, InvocationTimedOut
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """Requests ``hold {gate}`` are at work until it is there."""
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> dict[str, str]:
+    """Variables of a toy whose start waits for the file TOY_GATE, once there is TOY_MARK."""
+    return {
+        "TOY": "held-start",
+        "TOY_MARK": str(tmp_path / "mark"),
+        "TOY_GATE": str(tmp_path / "start"),
+    }
+
+
+def make(file: Path | str) -> None:
+    Path(file).touch()
+
+
+def at_work(fleet: HostedFleet) -> int:
+    """Containers with a request inside."""
+    return sum(container.in_flight for container in pool(fleet).containers)
 
 
 async def test_one_container_is_started_to_see_that_the_model_works_and_answers_the_first_request(
@@ -27,24 +61,34 @@ async def test_one_container_is_started_to_see_that_the_model_works_and_answers_
 
 
 async def test_requests_one_after_another_share_a_container_and_requests_at_once_do_not(
-    world: World, hosting: Hosting
+    world: World, hosting: Hosting, gate: Path
 ) -> None:
     async with running(hosting, serverless(world)) as fleet:
         first = {await ask(fleet, "pid") for _ in range(4)}
         assert len(first) == 1
-        together = await ask_all(fleet, *["pid 1.5"] * 3)
+        calls = asyncio.gather(*(ask(fleet, f"hold {gate}") for _ in range(3)))
+        assert await becomes(lambda: at_work(fleet) == 3)
+        make(gate)
+        together = await calls
         assert len(set(together)) == 3, "each has a container of its own"
         assert first < set(together)
         assert {str(pid) for pid in pids(fleet)} == set(together)
 
 
-async def test_the_container_that_was_used_last_is_used_next(world: World, hosting: Hosting) -> None:
-    async with running(hosting, serverless(world)) as fleet:
-        short = asyncio.create_task(ask(fleet, "pid 1"))
-        long = asyncio.create_task(ask(fleet, "pid 2"))
-        await short
-        last = await long
+async def test_the_container_that_was_used_last_is_used_next(
+    world: World, hosting: Hosting, gate: Path
+) -> None:
+    second_gate = gate.with_name("second gate")
+    async with running(hosting, serverless(world, provisioned=2)) as fleet:
+        first = asyncio.create_task(ask(fleet, f"hold {gate}"))
+        second = asyncio.create_task(ask(fleet, f"hold {second_gate}"))
+        assert await becomes(lambda: at_work(fleet) == 2)
+        make(gate)
+        earlier = await first
+        make(second_gate)
+        last = await second
         assert [await ask(fleet, "pid") for _ in range(3)] == [last] * 3
+        assert earlier != last
 
 
 async def test_of_200_requests_at_once_20_are_served_and_180_throttled_at_once(
@@ -81,29 +125,34 @@ async def test_no_more_containers_start_at_once_than_the_machine_has_cpus(world:
 
 
 async def test_who_waits_for_a_start_takes_a_container_that_is_free_sooner(
-    world: World, hosting: Hosting
+    world: World, hosting: Hosting, gate: Path, held: dict[str, str]
 ) -> None:
-    slow = serverless(world, environment={"TOY": "slow-start", "TOY_SECONDS": "2"})
-    async with running(hosting, slow) as fleet:
+    async with running(hosting, serverless(world, environment=held)) as fleet:
         (warm,) = pids(fleet)
-        busy = asyncio.create_task(ask(fleet, "pid 0.3"))
-        assert await becomes(lambda: pool(fleet).in_flight == 1)
-        began = time.monotonic()
-        assert await ask(fleet, "pid") == str(warm) == await busy
-        assert time.monotonic() - began < 1.5
+        make(held["TOY_MARK"])
+        busy = asyncio.create_task(ask(fleet, f"hold {gate}"))
+        assert await becomes(lambda: at_work(fleet) == 1)
+        waiting = asyncio.create_task(ask(fleet, "pid"))
+        assert await becomes(lambda: pool(fleet).starting == 1)
+        make(gate)
+        assert await waiting == str(warm) == await busy
+        assert len(pids(fleet)) == 1
+        make(held["TOY_GATE"])
         assert await becomes(lambda: len(pids(fleet)) == 2), "what was begun comes up, and is warm"
 
 
-async def test_idle_containers_go_but_not_the_provisioned(world: World) -> None:
-    hosting = with_settings(world, serverless_idle_s=5)  # half a second at the clock's scale of 10
+async def test_idle_containers_go_but_not_the_provisioned(world: World, gate: Path) -> None:
+    hosting = with_settings(world, serverless_idle_s=2)  # a fifth of a second at the clock's scale of 10
     try:
         async with running(hosting, serverless(world, provisioned=1)) as fleet:
-            await ask_all(fleet, *["sleep 1"] * 3)
+            calls = asyncio.gather(*(ask(fleet, f"hold {gate}") for _ in range(2)))
+            assert await becomes(lambda: at_work(fleet) == 2)
             before = pids(fleet)
-            assert len(before) >= 2
+            make(gate)
+            await calls
             assert await becomes(lambda: len(pids(fleet)) == 1)
             assert await becomes(lambda: sum(is_running(pid) for pid in before) == 1)
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.3)
             assert len(pids(fleet)) == 1
         async with running(hosting, serverless(world), "on-demand") as fleet:
             assert await becomes(lambda: not pids(fleet))
@@ -170,40 +219,42 @@ async def test_a_request_over_time_fails_and_its_container_gets_no_other(world: 
 
 
 async def test_a_container_that_does_not_come_up_for_a_request_fails_it_and_no_other(
-    world: World, hosting: Hosting
+    world: World, hosting: Hosting, gate: Path
 ) -> None:
     mark = world.settings.instances_dir.parent / "mark"
     spec = serverless(world, environment={"TOY": "only-one", "TOY_MARK": str(mark)})
     async with running(hosting, spec) as fleet:
-        busy = asyncio.create_task(ask(fleet, "sleep 3"))
-        assert await becomes(lambda: pool(fleet).in_flight == 1)
+        (warm,) = pids(fleet)
+        busy = asyncio.create_task(ask(fleet, f"hold {gate}"))
+        assert await becomes(lambda: at_work(fleet) == 1)
         with pytest.raises(ModelError, match=r"ping health check.*another one has started") as caught:
             await asyncio.wait_for(ask(fleet, "needs a second container"), 10)
         assert caught.value.original_status == 0
-        assert await busy == "slept"
+        make(gate)
+        assert await busy == str(warm)
         assert await ask(fleet, "next") == "toy(next)"
 
 
-async def test_a_start_that_takes_too_long_is_model_not_ready(world: World) -> None:
-    spec = serverless(world, environment={"TOY": "slow-start", "TOY_SECONDS": "1"})
-    hosting = with_settings(world, serverless_startup_s=3)
-    try:
-        async with running(hosting, spec) as fleet:
-            fleet._pool._startup_s = 0.3  # type: ignore[attr-defined]
-            busy = asyncio.create_task(ask(fleet, "sleep 1.5"))
-            assert await becomes(lambda: pool(fleet).in_flight == 1)
-            with pytest.raises(NotReady, match="still being provisioned"):
-                await asyncio.wait_for(ask(fleet, "no"), 5)
-            assert await busy == "slept"
-    finally:
-        await hosting.close()
+async def test_a_start_that_takes_too_long_is_model_not_ready(
+    world: World, hosting: Hosting, gate: Path, held: dict[str, str]
+) -> None:
+    async with running(hosting, serverless(world, environment=held)) as fleet:
+        (warm,) = pids(fleet)
+        make(held["TOY_MARK"])
+        fleet._pool._startup_s = 0.3  # type: ignore[attr-defined]
+        busy = asyncio.create_task(ask(fleet, f"hold {gate}"))
+        assert await becomes(lambda: at_work(fleet) == 1)
+        with pytest.raises(NotReady, match="still being provisioned"):
+            await asyncio.wait_for(ask(fleet, "no"), 5)
+        make(gate)
+        assert await busy == str(warm)
 
 
 async def test_a_caller_who_leaves_frees_the_place_and_leaks_no_container(
     world: World, hosting: Hosting
 ) -> None:
     async with running(hosting, serverless(world, max_concurrency=2)) as fleet:
-        leaving = [asyncio.create_task(ask(fleet, "work 1 x")) for _ in range(2)]
+        leaving = [asyncio.create_task(ask(fleet, "work 0.4 x")) for _ in range(2)]
         assert await becomes(lambda: pool(fleet).in_flight == 2)
         await asyncio.sleep(0.1)
         for call in leaving:
@@ -218,7 +269,7 @@ async def test_a_request_that_was_sent_keeps_its_container_until_it_is_done(
     world: World, hosting: Hosting
 ) -> None:
     async with running(hosting, serverless(world, max_concurrency=1)) as fleet:
-        leaving = asyncio.create_task(ask(fleet, "sleep 1"))
+        leaving = asyncio.create_task(ask(fleet, "sleep 0.5"))
         assert await becomes(lambda: bool(pool(fleet).containers[0].in_flight))
         await asyncio.sleep(0.1)
         leaving.cancel()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 from toys import REGION, World, request, wait_until
 
 from local_cloud.clock import Clock
@@ -120,6 +121,30 @@ async def test_logs_and_metrics_wait_for_a_backing_service_that_is_down(world: W
     assert statistic(world, "Sum", "Late", "Count") == 3
     nowhere.close()
     back.close()
+
+
+async def test_a_stream_that_is_refused_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = HostingAws(world.aws.url, REGION)
+    shipper = LogShipper(aws, Clock(100))
+    put = shipper._put
+
+    def refuses(stream: LogStream, batch: list[tuple[int, str, int]]) -> None:
+        if stream.group == "refused":
+            raise ClientError({"Error": {"Code": "InvalidParameterException"}}, "PutLogEvents")
+        put(stream, batch)
+
+    monkeypatch.setattr(shipper, "_put", refuses)
+    refused = shipper.stream("refused", "stream")
+    other = shipper.stream("good", "stream")
+    refused.write("never")
+    other.write("at once")
+    assert await shipper.flush() is False
+    assert (refused.has_pending, other.has_pending) == (True, False)
+    assert await asyncio.to_thread(messages, world, "good", "stream") == ["at once"]
+    await shipper.close()
+    aws.close()
 
 
 async def test_many_samples_cost_one_statistic_set(world: World) -> None:

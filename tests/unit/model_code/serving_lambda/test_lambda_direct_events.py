@@ -27,6 +27,15 @@ def test_fields_beside_many_texts_hold_for_each(summarization: Function) -> None
     assert [answer["sentences"][0]["score"] for answer in answers] == [2, 2]
 
 
+def test_who_sends_many_texts_as_one_is_told_the_form_for_many(sentiment: Function) -> None:
+    for texts in ([], ["하나", "둘"]):
+        with pytest.raises(InvalidInput) as raised:
+            sentiment.answer({"text": texts})
+        assert f"holds {len(texts)} texts" in raised.value.message
+        assert raised.value.hint == 'send {"texts": ["…", "…"]} for many'
+    assert sentiment.answer({"text": ["하나"]}) == sentiment.answer({"text": "하나"})
+
+
 @pytest.mark.parametrize(
     ("event", "field"),
     [

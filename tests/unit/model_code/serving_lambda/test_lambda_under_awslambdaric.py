@@ -72,6 +72,7 @@ def test_bad_input_is_reported_under_its_name_and_the_next_event_is_answered(
     error = obedient.error({"text": ["하나", "둘"]})
     assert error["errorType"] == "InvalidInput"
     assert "field 'text'" in error["errorMessage"]
+    assert error["stackTrace"] == []  # it is about the event, and not about this code
     assert obedient.answer({"text": "좋아요"})["score"] == 0.03
 
 

@@ -114,5 +114,5 @@ def error_message(outcome: Answered | Refused) -> str:
     try:
         found: Any = json.loads(outcome.payload)
         return str(found["errorMessage"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return outcome.payload.decode(errors="replace")

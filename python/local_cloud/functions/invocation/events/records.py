@@ -6,6 +6,7 @@ Source: "Capturing records of Lambda asynchronous invocations", Lambda developer
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -82,9 +83,9 @@ def deliveries(
     destination = resolved.events.on_success if succeeded else resolved.events.on_failure
     if destination:
         record = _record(event, payload, arn, condition, outcome, now)
-        text = _text(record)
+        text = _joined(record)
         if destination.split(":")[2:3] == ["sns"] and len(text.encode()) > LAMBDA_SNS_RECORD_BYTES:
-            text = _text({name: record[name] for name in record if not name.endswith("Payload")})
+            text = _joined({name: record[name] for name in record if not name.endswith("Payload")})
         found.append(delivery("destination", destination, text))
     if not succeeded and resolved.dead_letter_arn:
         attributes = _attributes(event, condition, outcome)
@@ -99,23 +100,25 @@ def _record(
     condition: Condition,
     outcome: Answered | Refused | None,
     now: datetime,
-) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "version": "1.0",
-        "timestamp": now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "requestContext": {
-            "requestId": event.request_id,
-            "functionArn": arn,
-            "condition": condition,
-            "approximateInvokeCount": event.attempts,
-        },
+) -> dict[str, str]:
+    """The members of an invocation record, each as JSON."""
+    request_context = {
+        "requestId": event.request_id,
+        "functionArn": arn,
+        "condition": condition,
+        "approximateInvokeCount": event.attempts,
+    }
+    record = {
+        "version": _text("1.0"),
+        "timestamp": _text(now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+        "requestContext": _text(request_context),
         "requestPayload": _as_json(payload),
     }
     if isinstance(outcome, Answered):
         context = {"statusCode": FUNCTION_ANSWERED, "executedVersion": outcome.executed_version}
         if outcome.function_error is not None:
             context["functionError"] = outcome.function_error
-        record["responseContext"] = context
+        record["responseContext"] = _text(context)
         record["responsePayload"] = _as_json(outcome.payload)
     return record
 
@@ -133,12 +136,20 @@ def _attributes(
     return attributes
 
 
-def _as_json(payload: bytes) -> Any:
+def _as_json(payload: bytes) -> str:
+    """A payload as it came, where it is JSON: one that is nested as deeply as can be read could not be
+    written again. What is no JSON becomes a text."""
+    text = payload.decode(errors="replace")
     try:
-        return json.loads(payload)
-    except ValueError:
-        return payload.decode(errors="replace")
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return _text(text)
+    return text
 
 
-def _text(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False)
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _joined(record: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{_text(name)}: {value}" for name, value in record.items()) + "}"

@@ -29,7 +29,7 @@ from local_cloud.functions.invocation.events.store import EventStore
 from local_cloud.functions.invocation.events.targets import DeliveryFailed, Targets
 from local_cloud.functions.specs import ExecutionService, Throttled
 from local_cloud.hosting.telemetry.metrics import MetricHub
-from serving_contracts.limits import LAMBDA_EVENT_BACKLOG, LAMBDA_EVENT_BACKLOG_BYTES
+from serving_contracts.limits import LAMBDA_EVENT_BACKLOG, LAMBDA_EVENT_BACKLOG_BYTES, LAMBDA_EVENT_BYTES
 
 QUEUE_FILE: Final = "events.sqlite3"
 RETRY_S: Final = (0.5, 30.0)
@@ -154,6 +154,8 @@ class AsyncEvents:
 
     async def _pass_on(self, arn: str, payload: bytes) -> None:
         """A function is the destination of another one's events."""
+        if len(payload) > LAMBDA_EVENT_BYTES:
+            raise refusals.too_large(LAMBDA_EVENT_BYTES)
         resolved = self._control.resolve(arn)
         try:
             await self.accept(resolved, payload, request_id=str(uuid.uuid4()))

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 _JSON: Final = "application/json"
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_UNFIT_FOR_A_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_UNFIT_FOR_A_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+"""Control characters, and halves of characters, which JSON can say and no encoding has."""
 _OURS: Final = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
 """Headers that concern the connection: the gateway's, never the function's."""
 
@@ -37,7 +38,7 @@ def http_answer(payload: bytes) -> HttpAnswer:
     """Raises InvalidAnswer; the caller of the URL then gets 502."""
     try:
         returned = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidAnswer(f"the function did not return JSON: {error}") from None
     if not isinstance(returned, dict) or "statusCode" not in returned:
         return HttpAnswer(200, [("Content-Type", _JSON)], payload)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from function_toys import Lab, becomes, figure, is_running, report, request, tail_lines
 
-from local_cloud.functions.specs import ImageRejected, InvocationResult
+from local_cloud.functions.specs import ImageRejected, InvocationResult, Stopping
 
 UNHANDLED = "Unhandled"
 
@@ -308,5 +308,5 @@ async def test_closing_leaves_no_process_folder_or_port_behind(make_lab: Callabl
         host, port = address.split(":")
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(host, int(port))
-    with pytest.raises(RuntimeError, match="is stopping"):
+    with pytest.raises(Stopping, match="is stopping"):
         await lab.call(idle)

@@ -70,6 +70,10 @@ class Handler(BaseHTTPRequestHandler):
         elif word == "pid":
             time.sleep(float(rest or 0))
             self._answer(200, str(os.getpid()).encode())
+        elif word == "hold":
+            # "hold PATH" answers with its process once there is such a file.
+            wait_for(Path(rest))
+            self._answer(200, str(os.getpid()).encode())
         elif word == "allocate":
             held = bytearray(int(rest) << 20)
             held[::4096] = b"x" * len(held[::4096])  # only pages that were written to count
@@ -149,6 +153,13 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
+def wait_for(path: Path, seconds: float = 30.0) -> None:
+    """Returns once there is such a file; the test has failed long before the time is over."""
+    deadline = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def main() -> None:
     print(f"{NAME} starts on {os.environ['SAGEMAKER_BIND_TO_PORT']}", flush=True)
     if MODE == "crash":
@@ -157,8 +168,8 @@ def main() -> None:
     if MODE == "crash-once" and not Path("crashed").exists():
         Path("crashed").touch()
         sys.exit(1)
-    if MODE == "slow-start":
-        time.sleep(float(os.environ["TOY_SECONDS"]))
+    if MODE == "held-start" and Path(os.environ["TOY_MARK"]).exists():
+        wait_for(Path(os.environ["TOY_GATE"]))
     if MODE == "only-one":
         mark = Path(os.environ["TOY_MARK"])
         if mark.exists():

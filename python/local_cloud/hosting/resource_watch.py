@@ -1,8 +1,9 @@
-"""What an environment may use: its function's memory, and the size of its /tmp.
+"""What a container or an execution environment may use: its memory, and the size of its /tmp.
 
 There are no cgroups behind a process runner, so both are measured: resident memory of the process group
-every 25 ms while an environment works and once more with its answer, when the kernel's own high-water mark of
-the runtime's process shows what fell between two looks. A process can be over its limit for a moment.
+every 25 ms while it starts or works and once more with its answer, when the kernel's own high-water mark of
+its first process shows what fell between two looks. A process can be over its limit for a moment; on AWS it
+cannot.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from local_cloud.functions.execution import failures
-from local_cloud.functions.execution.failures import Failure
 from local_cloud.hosting.telemetry.usage import read_usage
 from serving_contracts.limits import MIB
 
@@ -32,45 +32,56 @@ _log = logging.getLogger(__name__)
 _HAS_PROC = sys.platform == "linux"
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A /tmp with its size. ``exceeded`` is called with the bytes in it, while they are too many."""
+
+    path: Path
+    most_bytes: int
+    exceeded: Callable[[int], None]
+
+
 @dataclass(eq=False)
 class Probe:
-    """One environment to be watched. ``pid`` leads its process group; ``peak_bytes`` only grows."""
+    """One process group to be watched.
 
-    pid: int
+    pid: of its first process, which leads it; None while there is none. exceeded: called with the bytes used,
+    once. used_bytes: at the last look. peak_bytes: only grows.
+    """
+
+    pid: Callable[[], int | None]
     memory_bytes: int
-    temporary: Path
-    tmp_bytes: int
-    exceeded: asyncio.Future[Failure]
+    exceeded: Callable[[int], None]
+    folder: Folder | None = None
+    used_bytes: int = 0
     peak_bytes: int = 0
     children: tuple[int, ...] = field(default=())
 
     @property
     def peak_mb(self) -> int:
-        """As REPORT shows it: never more than there is."""
+        """In MB (2**20 bytes), rounded up; never more than the limit."""
         return min(-(-self.peak_bytes // MIB), self.memory_bytes // MIB)
 
-    def saw(self, used_bytes: int) -> None:
-        self.peak_bytes = max(self.peak_bytes, used_bytes)
-        if self.peak_bytes > self.memory_bytes:
-            self.exceed(failures.out_of_memory())
+    def saw(self, used_bytes: int, peak_bytes: int = 0) -> None:
+        within = self.peak_bytes <= self.memory_bytes
+        self.used_bytes = used_bytes
+        self.peak_bytes = max(self.peak_bytes, used_bytes, peak_bytes)
+        if within and self.peak_bytes > self.memory_bytes:
+            self.exceeded(self.peak_bytes)
 
     def saw_files(self, used_bytes: int) -> None:
-        if used_bytes > self.tmp_bytes:
-            self.exceed(failures.no_space(-(-used_bytes // MIB), self.tmp_bytes // MIB))
+        if self.folder is not None and used_bytes > self.folder.most_bytes:
+            self.folder.exceeded(used_bytes)
 
-    def exceed(self, failure: Failure) -> None:
-        if not self.exceeded.done():
-            self.exceeded.set_result(failure)
-
-    def look(self) -> None:
-        """Measure now, with the high-water mark. Takes some ten microseconds; nothing where there is no
-        /proc."""
-        if _HAS_PROC:
-            self.saw(max(_resident((self.pid, *self.children)), _high_water_mark(self.pid)))
+    def look(self, *, high_water_mark: bool = True) -> None:
+        """Measure now. Takes some ten microseconds; does nothing where there is no /proc."""
+        pid = self.pid()
+        if _HAS_PROC and pid is not None:
+            self.saw(_resident((pid, *self.children)), _high_water_mark(pid) if high_water_mark else 0)
 
 
 class ResourceWatch:
-    """Looks at environments that work; does nothing while none does."""
+    """Looks at what starts or works; does nothing while nothing does."""
 
     def __init__(self) -> None:
         self._probes: set[Probe] = set()
@@ -82,7 +93,7 @@ class ResourceWatch:
         """Watch from now on, until ``remove``."""
         self._probes.add(probe)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="resources of environments")
+            self._task = asyncio.create_task(self._run(), name="resource watch")
 
     def remove(self, probe: Probe) -> None:
         """Idempotent."""
@@ -102,8 +113,8 @@ class ResourceWatch:
         while self._probes:
             began = time.perf_counter()
             if _HAS_PROC:
-                for probe in self._probes:
-                    probe.saw(_resident((probe.pid, *probe.children)))
+                for probe in list(self._probes):
+                    probe.look(high_water_mark=False)
             took = time.perf_counter() - began
             if began - self._searched >= SLOW_LOOK_S and (self._slow is None or self._slow.done()):
                 self._searched = began
@@ -111,25 +122,25 @@ class ResourceWatch:
             await asyncio.sleep(max(LOOK_S if _HAS_PROC else SLOW_LOOK_S, LEAST_PAUSES * took))
 
     async def _search(self, probes: list[Probe]) -> None:
+        pids = {probe: pid for probe in probes if (pid := probe.pid()) is not None}
+        folders = {probe: probe.folder.path for probe in pids if probe.folder is not None}
         try:
-            found, sizes = await asyncio.to_thread(
-                _search, [(probe.pid, probe.temporary) for probe in probes]
-            )
+            found, sizes = await asyncio.to_thread(_search, list(pids.values()), list(folders.values()))
         except (OSError, ValueError, IndexError, RuntimeError) as error:
-            _log.warning("what environments use could not be read: %s", error)
+            _log.warning("what containers use could not be read: %s", error)
             return
-        for probe, size in zip(probes, sizes, strict=True):
+        for probe, size in zip(folders, sizes, strict=True):
             probe.saw_files(size)
+        for probe, pid in pids.items():
             if _HAS_PROC:
-                probe.children = tuple(pid for pid in found.get(probe.pid, ()) if pid != probe.pid)
-            elif probe.pid in found:
-                probe.saw(found[probe.pid][0])
+                probe.children = tuple(child for child in found.get(pid, ()) if child != pid)
+            elif pid in found:
+                probe.saw(found[pid][0])
 
 
-def _search(probes: list[tuple[int, Path]]) -> tuple[dict[int, list[int]], list[int]]:
-    """(process group → its processes, or its bytes of memory where there is no /proc; bytes in each /tmp)."""
-    sizes = [_bytes_in(folder) for _, folder in probes]
-    groups = [pid for pid, _ in probes]
+def _search(groups: list[int], folders: list[Path]) -> tuple[dict[int, list[int]], list[int]]:
+    """(process group → its processes, or its bytes of memory without /proc; bytes in each folder)."""
+    sizes = [_bytes_in(folder) for folder in folders]
     if not _HAS_PROC:
         return {pid: [usage.memory_bytes] for pid, usage in read_usage(groups).items()}, sizes
     found: dict[int, list[int]] = {group: [] for group in groups}
