@@ -220,7 +220,8 @@ async def test_a_large_body_of_unknown_length_is_not_read_to_its_end(gateway: Do
             "ServiceException",
             {
                 "Type": "Service",
-                "Message": "The local cloud is stopping, or its hosting is being restarted; try again shortly.",
+                "Message": "The local cloud is stopping, or its hosting is being restarted; "
+                "try again shortly.",
             },
         ),
     ],
