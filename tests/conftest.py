@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-TESTS = Path(__file__).parent
+END_TO_END = "tests/end_to_end/"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A file stays in one process, and so do all end-to-end tests: they share one deployment.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays in one process, and so do all end-to-end tests: they share one deployment."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    At this early time, because xdist reads the groups before any conftest.py could change collected tests.
-    """
-    folder, *rest = item.path.relative_to(TESTS).parts
-    group = folder if folder == "end_to_end" else "/".join((folder, *rest))
-    item.add_marker(pytest.mark.xdist_group(group))
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return END_TO_END if file.startswith(END_TO_END) else file
+
+    return ByFile(config, log)

@@ -16,8 +16,8 @@ from delivery.terraform_binary import find_terraform, usable_environment
 
 CODE = ("python", "tests", "tasks.py")
 TYPED = ("python",)
-IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadgroup")
-"""End-to-end tests mostly wait for others; the rest goes on meanwhile. tests/conftest.py makes the groups."""
+IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadscope")
+"""End-to-end tests mostly wait for others; the rest goes on meanwhile. tests/conftest.py shares them out."""
 
 
 def lint() -> None:
