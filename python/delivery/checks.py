@@ -16,8 +16,6 @@ from delivery.terraform_binary import find_terraform, usable_environment
 
 CODE = ("python", "tests", "tasks.py")
 TYPED = ("python",)
-IN_TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadscope")
-"""End-to-end tests mostly wait for others; the rest goes on meanwhile. tests/conftest.py shares them out."""
 
 
 def lint() -> None:
@@ -52,10 +50,9 @@ def run_tests(arguments: str = "") -> int:
     """pytest, from the repository's root; answers its exit status. Its summary is the last line it prints.
 
     Args:
-        arguments: what a person wrote after ``--``; without any, every test is run, by two processes.
+        arguments: what a person wrote after ``--``.
     """
-    chosen = shlex.split(arguments) or [*IN_TWO_PROCESSES]
-    words = [sys.executable, "-m", "pytest", *chosen]
+    words = [sys.executable, "-m", "pytest", *shlex.split(arguments)]
     return subprocess.run(words, cwd=Project.here().root, check=False).returncode
 
 
