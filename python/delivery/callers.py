@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
 from serving_contracts import limits
+from serving_contracts.task_types import Task
 
 if TYPE_CHECKING:
     from serving_clients import EndpointClient, FunctionClient, Session
@@ -45,6 +49,15 @@ def connect(environment: Environment) -> Session:
             cause=f"{type(error).__name__}: {error.message}",
             next_step=error.hint or f"`invoke deploy --env {environment.name}`",
         ) from error
+
+
+def request_body(task: Task[Any, Any], request: Mapping[str, Any]) -> bytes:
+    """A request as it travels: checked by its task, as JSON.
+
+    Raises:
+        InvalidInput: it is none of that task.
+    """
+    return orjson.dumps(task.dump_request(task.parse_request(dict(request))))
 
 
 def client_of(environment: Environment, endpoint: CatalogEndpoint) -> EndpointClient | FunctionClient:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
-from delivery.callers import client_of, connect
+from delivery.callers import client_of, connect, request_body
 from delivery.demo_async import print_async_demo, segment_everything
 from delivery.demo_cold import print_cold_starts, wake_everything
 from delivery.demo_photos import detect_everything, print_photo_demo
@@ -145,7 +145,7 @@ def _ask(
     client: Any, pattern: str, endpoint: str, target: str | None, task: str, request: Mapping[str, Any]
 ) -> Answered:
     contract = find_task(task)
-    body = json.dumps(contract.dump_request(contract.parse_request(dict(request)))).encode()
+    body = request_body(contract, request)
     options = {"target_container": target} if target else {}
     seconds = []
     for _ in range(CALLS):

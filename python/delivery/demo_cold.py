@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from delivery.callers import client_of, connect
+from delivery.callers import client_of, connect, request_body
 from delivery.local import status
 from delivery.steps import Job
 from serving_contracts.tasks import TASKS
@@ -65,9 +64,7 @@ def _question(client: Any, tasks: Sequence[str], requests: Mapping[str, Sequence
         return lambda: client.detect(file)
     for task in tasks:
         if task in TASKS and requests.get(task):
-            contract = TASKS[task]
-            request = contract.dump_request(contract.parse_request(dict(requests[task][0])))
-            body = json.dumps(request).encode()
+            body = request_body(TASKS[task], requests[task][0])
             return lambda: client.invoke(body, content_type="application/json")
     return None
 

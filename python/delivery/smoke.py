@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from rich.table import Table
 
-from delivery.callers import connect, endpoint_client, function_client
+from delivery.callers import connect, endpoint_client, function_client, request_body
 from delivery.console import Reporter
 from delivery.environments import Environment
 from delivery.errors import DeliveryError
@@ -130,8 +130,7 @@ def call(
     faults: list[str] = []
     try:
         if target.asked == DETECTION.name:
-            client = _client(environment, endpoint, target)
-            answer = ask_about_photo(client, case)
+            answer = ask_about_photo(_client(environment, endpoint, target), case)
         elif target.asked in MEDIA_TASKS:
             answer = ask_about_scene(environment, name, case)
         else:
@@ -165,17 +164,15 @@ def _ask(
 ) -> tuple[Mapping[str, Any], list[str]]:
     """The answer of a target that answers at once, and what is wrong with where it came from."""
     asked, answered = find_task(target.asked), find_task(target.answered)
-    body = orjson.dumps(asked.dump_request(asked.parse_request(dict(case.request))))
-    if endpoint.pattern == "lambda":
-        function = function_client(environment, endpoint.endpoint_name, target.variant)
-        response = function.invoke(body, content_type="application/json")
-    else:
-        response = endpoint_client(environment, endpoint).invoke(
-            body,
-            content_type="application/json",
-            target_container=target.container,
-            target_variant=target.variant or None,
-        )
+    client: Any = _client(environment, endpoint, target)
+    # A function's client is one of the version already.
+    within = (
+        {}
+        if endpoint.pattern == "lambda"
+        else {"target_container": target.container, "target_variant": target.variant or None}
+    )
+    body = request_body(asked, case.request)
+    response = client.invoke(body, content_type="application/json", **within)
     answer = answered.dump_answer(answered.parse_answer(orjson.loads(response.body)))
     if target.variant and response.invoked_variant != target.variant:
         return answer, [f"variant {response.invoked_variant!r} answered in place of {target.variant!r}"]
