@@ -17,6 +17,7 @@ from aiohttp import web
 from botocore.model import OperationModel
 
 from local_cloud.asynchronous import AsyncEndpoint
+from local_cloud.bounded_body import read_bounded
 from local_cloud.hosting.errors import (
     ContainerUnavailable,
     InvocationError,
@@ -174,19 +175,7 @@ def _check(operation: OperationModel, parameters: tuple[tuple[str, str], ...]) -
 
 async def _body(request: web.BaseRequest, limit: int, request_id: str) -> bytes:
     """The whole body. Raises AwsError once it is known to be over AWS's limit, without keeping it."""
-    declared = request.content_length
-    if declared is not None and declared > limit:
-        raise _too_large(declared, limit, request_id)
-    if not request.body_exists:
-        return b""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.content.iter_any():
-        size += len(piece)
-        if size > limit:
-            raise _too_large(size, limit, request_id)
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return await read_bounded(request, limit, lambda size: _too_large(size, limit, request_id))
 
 
 def _too_large(size: int, limit: int, request_id: str) -> AwsError:

@@ -10,7 +10,6 @@ content with it::
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from instance_segmentation.segmenter import (
 )
 from korean_text.commands import MakingError, command
 from vision import zoo as zoo_of_gluoncv
-from vision.s3_weights import fetch
+from vision.s3_weights import check_pin, fetch
 
 
 def check(folder: Path) -> None:
@@ -99,15 +98,7 @@ def s3(arguments: Sequence[str] | None = None) -> int:
         raise MakingError("--network names a network of the zoo; demo weights bring their network.json.")
     with tempfile.TemporaryDirectory() as temporary:
         parameters, description_file = fetch(given.id, Path(temporary))
-        with parameters.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if given.sha256 and given.sha256.lower() != digest:
-            raise MakingError(
-                f"{parameters.name} of {given.id} has SHA-256 {digest}, expected {given.sha256}. "
-                "Someone replaced it: review the new file before you change the pin."
-            )
-        if not given.sha256:
-            print(f"warning: {given.id} is not pinned; this would: sha256 = {digest!r}", file=sys.stderr)
+        check_pin(parameters, given.id, given.sha256)
         if given.network:
             classes = [name.strip() for name in given.classes.split(",") if name.strip()]
             description = describe(given.network, preset_of(given.short, given.max_side), classes)

@@ -12,7 +12,6 @@ The first two need the packages of the image gluoncv's ``requirements-dev.txt``.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -95,6 +94,7 @@ def zoo(arguments: Sequence[str] | None = None) -> int:
 @command
 def s3(arguments: Sequence[str] | None = None) -> int:
     """Fetch an exported network from S3: a folder or an archive with network.onnx and network.json."""
+    from vision.s3_weights import check_pin
     from vision.s3_weights import fetch as fetch_from_s3
 
     parser = _parser("s3", s3.__doc__)
@@ -105,15 +105,7 @@ def s3(arguments: Sequence[str] | None = None) -> int:
         network, description = fetch_from_s3(given.id, Path(temporary), ".onnx")
         if description is None:
             raise MakingError(f"{given.id} holds no {DESCRIPTION_FILE}, which says what the network needs.")
-        with network.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if given.sha256 and given.sha256.lower() != digest:
-            raise MakingError(
-                f"{network.name} of {given.id} has SHA-256 {digest}, expected {given.sha256}. "
-                "Someone replaced it: review the new file before you change the pin."
-            )
-        if not given.sha256:
-            print(f"warning: {given.id} is not pinned; this would: sha256 = {digest!r}", file=sys.stderr)
+        check_pin(network, given.id, given.sha256)
         given.output.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(network, given.output / NETWORK_FILE)
         shutil.copyfile(description, given.output / DESCRIPTION_FILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 import tarfile
@@ -106,3 +107,19 @@ def _choose(url: str, names: Iterable[str], suffix: str) -> tuple[str, str | Non
 def _check_size(name: str, size: int) -> None:
     if size > _MOST_BYTES:
         raise MakingError(f"{name} has {size} bytes; weights have at most {_MOST_BYTES}.")
+
+
+def check_pin(file: Path, source: str, sha256: str) -> None:
+    """Compares a fetched file with its pinned SHA-256; where none is pinned, prints what would pin it.
+
+    Raises MakingError where they differ.
+    """
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if sha256 and sha256.lower() != digest:
+        raise MakingError(
+            f"{file.name} of {source} has SHA-256 {digest}, expected {sha256}. "
+            "Someone replaced it: review the new file before you change the pin."
+        )
+    if not sha256:
+        print(f"warning: {source} is not pinned; this would: sha256 = {digest!r}", file=sys.stderr)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -144,19 +144,18 @@ class RuntimeApi:
         )
 
     async def _response(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
-        if (refusal := self._out_of_turn(request_id)) is not None:
-            return refusal
-        try:
-            body = await _read(request, limits.LAMBDA_RESPONSE_BYTES)
-        except _Broken:
-            self._answered(request_id, Answer(b"", failures.response_truncated()))
-            return _refused(400, "Runtime.TruncatedResponse", "HTTP request detected as truncated")
-        if body is None:
-            self._answered(request_id, Answer(b"", failures.response_too_large()))
-            return _too_large()
-        return self._answered(request_id, Answer(body))
+        return await self._end(request, request_id, Answer)
 
     async def _invocation_error(self, request: web.BaseRequest, request_id: str) -> web.StreamResponse:
+        error_type = request.headers.get(_ERROR_TYPE_HEADER)
+        return await self._end(
+            request, request_id, lambda body: Answer(body, failures.reported_error(body, error_type))
+        )
+
+    async def _end(
+        self, request: web.BaseRequest, request_id: str, answer: Callable[[bytes], Answer]
+    ) -> web.StreamResponse:
+        """Reads how the invocation ended; one that cannot be read ends it as a failure."""
         if (refusal := self._out_of_turn(request_id)) is not None:
             return refusal
         try:
@@ -167,8 +166,7 @@ class RuntimeApi:
         if body is None:
             self._answered(request_id, Answer(b"", failures.response_too_large()))
             return _too_large()
-        error_type = request.headers.get(_ERROR_TYPE_HEADER)
-        return self._answered(request_id, Answer(body, failures.reported_error(body, error_type)))
+        return self._answered(request_id, answer(body))
 
     async def _init_error(self, request: web.BaseRequest) -> web.StreamResponse:
         if self.initialised.done():

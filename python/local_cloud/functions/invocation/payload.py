@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import web
 
+from local_cloud.bounded_body import read_bounded
 from local_cloud.functions.invocation import refusals
 from serving_contracts.limits import LAMBDA_CLIENT_CONTEXT_BYTES
 
@@ -20,19 +21,7 @@ _SHOWN_CHARACTERS: Final = 500
 async def read(request: web.BaseRequest, limit: int) -> bytes:
     """The body. Raises AwsError (413) once it is known to have more than ``limit`` bytes, without keeping
     it."""
-    declared = request.content_length
-    if declared is not None and declared > limit:
-        raise refusals.too_large(limit)
-    if not request.body_exists:
-        return b""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.content.iter_any():
-        size += len(piece)
-        if size > limit:
-            raise refusals.too_large(limit)
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return await read_bounded(request, limit, lambda _: refusals.too_large(limit))
 
 
 def event(body: bytes) -> bytes:
